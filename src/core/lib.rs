@@ -1,0 +1,4 @@
+//! The Theta protocol, pure: time, randomness and disk results come in as arguments; packets, writes and events go
+//! out as values.
+// Code written by flatc names `alloc` through the crate root.
+extern crate alloc;
