@@ -1,2 +1,302 @@
-//! Generates the C header and the C# imports from `src/ffi`.
-fn main() {}
+//! `theta-gen`: writes everything that is derived from the source text of `src/ffi`, the C ABI.
+//!
+//! - `include/theta/theta.h`, by cbindgen ([`header`])
+//! - `bindings/csharp/com.theta.sdk/Runtime/Interop/NativeMethods.g.cs`, by csbindgen ([`csharp`])
+//!
+//! Both read text, not types: macros are not expanded and constants are not evaluated. [`surface`] therefore reads the
+//! same text first and refuses what would come out wrong in one of the two. Run by `./x gen`, never by a build script.
+
+mod csharp;
+mod header;
+mod surface;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+const USAGE: &str = "\
+usage: theta-gen [--check] [--root DIR]
+  --check     write nothing; fail if a committed file differs from what would be generated
+  --root DIR  the repository (default: the current directory)";
+
+/// A generated file: where it stands in the repository and what it must contain.
+struct Output {
+    path: &'static str,
+    text: String,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("theta-gen: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut check = false;
+    let mut root = PathBuf::from(".");
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--check" => check = true,
+            "--root" => root = arguments.next().ok_or(USAGE)?.into(),
+            _ => return Err(USAGE.into()),
+        }
+    }
+
+    let entry = root.join("src/ffi/mod.rs");
+    let surface = surface::Surface::read(&entry)?;
+    let outputs = [
+        Output {
+            path: "include/theta/theta.h",
+            text: header::generate(&entry, &surface)?,
+        },
+        Output {
+            path: "bindings/csharp/com.theta.sdk/Runtime/Interop/NativeMethods.g.cs",
+            text: csharp::generate(&surface)?,
+        },
+    ];
+
+    let mut stale = Vec::new();
+    for output in &outputs {
+        let path = root.join(output.path);
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        if committed == output.text {
+            println!("current  {}", output.path);
+        } else if check {
+            stale.push(format!(
+                "{}: {}",
+                output.path,
+                first_difference(&committed, &output.text)
+            ));
+        } else {
+            write(&path, &output.text)?;
+            println!("written  {}", output.path);
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "not current, run ./x gen and commit the result\n  {}",
+        stale.join("\n  ")
+    ))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    let folder = path.parent().expect("an output stands in a folder");
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The first line that differs, so that a failed check says what happened and not only that it happened.
+fn first_difference(committed: &str, generated: &str) -> String {
+    let mut old = committed.lines();
+    let mut new = generated.lines();
+    for line in 1.. {
+        match (old.next(), new.next()) {
+            (None, None) => break,
+            (a, b) if a == b => {}
+            (a, b) => {
+                return format!(
+                    "line {line}: committed `{}`, generated `{}`",
+                    a.unwrap_or("(end of file)").trim(),
+                    b.unwrap_or("(end of file)").trim()
+                );
+            }
+        }
+    }
+    "differs in line endings".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FFI: &[(&str, &str)] = &[
+        (
+            "mod.rs",
+            "//! The C ABI.
+pub mod session;
+mod status;
+#[cfg(test)]
+mod absent;
+",
+        ),
+        (
+            "status.rs",
+            "/// The result of every call.
+pub type theta_status = i32;
+/// Done.
+pub const THETA_OK: i32 = 0;
+/// The handle is zero.
+pub const THETA_E_HANDLE: i32 = -3;
+/// Bits of everything.
+pub const THETA_MASK: u64 = 0xFFFF_FFFF_FFFF_FFFF;
+/// How many bytes a name may have.
+pub const THETA_NAME_BYTES: u32 = 16;
+",
+        ),
+        (
+            "session.rs",
+            "/// A session.
+#[repr(C)]
+pub struct theta_session {
+    /// Opaque.
+    pub bits: u64,
+}
+/// How to open one.
+#[repr(C)]
+pub struct theta_session_config {
+    /// `sizeof(theta_session_config)`.
+    pub struct_size: u32,
+    /// Milliseconds.
+    pub timeout_ms: u32,
+    /// The name.
+    pub name: [u8; 16],
+    /// Who asks.
+    pub parent: theta_session,
+    /// Called inside poll.
+    pub on_log: Option<unsafe extern \"C\" fn(user_data: *mut c_void, text: *const u8, text_len: u32)>,
+}
+/// Opens a session.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn theta_session_open(
+    config: *const theta_session_config,
+    out: *mut theta_session,
+) -> theta_status {
+    crate::boundary!({ 0 })
+}
+",
+        ),
+    ];
+
+    fn scratch(name: &str, edit: impl Fn(&str, &str) -> String) -> PathBuf {
+        let root = env::temp_dir().join(format!("theta-gen-{}-{name}", std::process::id()));
+        for (file, text) in FFI {
+            write(&root.join("src/ffi").join(file), &edit(file, text)).unwrap();
+        }
+        root.join("src/ffi/mod.rs")
+    }
+
+    fn unedited(_: &str, text: &str) -> String {
+        text.into()
+    }
+
+    #[test]
+    fn the_header_follows_the_modules_and_spells_constants_for_c() {
+        let entry = scratch("header", unedited);
+        let surface = surface::Surface::read(&entry).unwrap();
+        let text = header::generate(&entry, &surface).unwrap();
+        for expected in [
+            "#ifndef THETA_THETA_H",
+            "extern \"C\" {",
+            "typedef int32_t theta_status;",
+            "#define THETA_E_HANDLE (-3)",
+            "#define THETA_MASK UINT64_C(18446744073709551615)",
+            "#define THETA_NAME_BYTES 16u",
+            "uint8_t name[16];",
+            "#define THETA_SESSION_CONFIG_INIT \\\n    { (uint32_t)sizeof(theta_session_config), 0, { 0 }, { 0 }, 0 }",
+            "THETA_API\ntheta_status theta_session_open(",
+        ] {
+            assert!(text.contains(expected), "no `{expected}` in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_imports_name_the_library_and_ios_links_statically() {
+        let entry = scratch("csharp", unedited);
+        let text = csharp::generate(&surface::Surface::read(&entry).unwrap()).unwrap();
+        for expected in [
+            "namespace Theta.Native",
+            "#if UNITY_IOS && !UNITY_EDITOR",
+            "const string __DllName = \"__Internal\";",
+            "const string __DllName = \"theta_sdk\";",
+            "internal static extern int theta_session_open(",
+            "public fixed byte name[16]",
+            "public void* on_log;",
+            "public const int THETA_E_HANDLE = -3;",
+            "public const ulong THETA_MASK = 0xFFFFFFFFFFFFFFFF;",
+        ] {
+            assert!(text.contains(expected), "no `{expected}` in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_generator_would_get_wrong_is_refused() {
+        for (name, file, from, to, complaint) in [
+            (
+                "bool",
+                "session.rs",
+                "timeout_ms: u32",
+                "timeout_ms: bool",
+                "`bool`",
+            ),
+            (
+                "usize",
+                "session.rs",
+                "text_len: u32",
+                "text_len: usize",
+                "`usize`",
+            ),
+            (
+                "docs",
+                "session.rs",
+                "/// Opens a session.\n",
+                "",
+                "theta_session_open has no documentation",
+            ),
+            (
+                "field",
+                "session.rs",
+                "    /// Milliseconds.\n",
+                "",
+                "timeout_ms has no documentation",
+            ),
+            (
+                "name",
+                "session.rs",
+                "fn theta_session_open",
+                "fn session_open",
+                "must start with `theta_`",
+            ),
+            (
+                "const",
+                "status.rs",
+                "i32 = -3",
+                "i32 = BASE - 3",
+                "must be a literal",
+            ),
+            (
+                "value",
+                "session.rs",
+                "out: *mut theta_session,",
+                "out: theta_session_config,",
+                "by value",
+            ),
+            (
+                "repr",
+                "session.rs",
+                "#[repr(C)]\npub struct theta_session {",
+                "pub struct theta_session {",
+                "repr(C)",
+            ),
+        ] {
+            let entry = scratch(name, |f, text| {
+                if f == file {
+                    text.replacen(from, to, 1)
+                } else {
+                    text.into()
+                }
+            });
+            let error = surface::Surface::read(&entry).err().unwrap_or_default();
+            assert!(
+                error.contains(complaint),
+                "{name}: expected `{complaint}`, got `{error}`"
+            );
+        }
+    }
+}

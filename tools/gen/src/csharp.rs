@@ -1,0 +1,102 @@
+//! `NativeMethods.g.cs`: the raw imports for Unity and .NET. The hand-written layer above it owns every idiom.
+
+use crate::surface::Surface;
+use csbindgen::Builder;
+use std::fmt::Write;
+use std::{env, fs, process};
+
+/// The file's text.
+pub fn generate(surface: &Surface) -> Result<String, String> {
+    let mut builder = Builder::default()
+        .csharp_namespace("Theta.Native")
+        .csharp_class_name("NativeMethods")
+        .csharp_dll_name("theta_sdk")
+        // On iOS the library is linked into the executable.
+        .csharp_dll_name_if("UNITY_IOS && !UNITY_EDITOR", "__Internal")
+        // Delegates and UIntPtr, not `delegate*` and `nuint`: Unity before C# 9 and Mono's compiler read them too.
+        .csharp_use_function_pointer(false)
+        .csharp_use_nint_types(false)
+        .method_filter(|name| name.starts_with("theta_"))
+        // Array lengths in structs are constants of the class.
+        .csharp_import_namespace("static Theta.Native.NativeMethods")
+        .csharp_file_header("// Generated from src/ffi by `./x gen`: do not edit.")
+        .csharp_file_footer(constants(surface)?)
+        .always_included_types(surface.structs.iter().map(|s| s.name.as_str()));
+    for file in &surface.files {
+        builder = builder.input_extern_file(file);
+    }
+
+    // csbindgen writes to a path only.
+    let path = env::temp_dir().join(format!(
+        "theta-gen-{}-{}.g.cs",
+        process::id(),
+        surface.files.len()
+    ));
+    let result = builder
+        .generate_csharp_file(&path)
+        .map_err(|error| format!("csbindgen: {error}"))
+        .and_then(|()| fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display())));
+    let _ = fs::remove_file(&path);
+    Ok(tidy(&result?))
+}
+
+/// csbindgen leaves negative constants out and panics on those above `i64::MAX`, so they are written here.
+fn constants(surface: &Surface) -> Result<String, String> {
+    let mut out = String::from(
+        "\nnamespace Theta.Native\n{\n    internal static unsafe partial class NativeMethods\n    {\n",
+    );
+    for constant in &surface.constants {
+        let kind = match surface.resolve(&constant.ty) {
+            "u8" => "byte",
+            "i8" => "sbyte",
+            "u16" => "ushort",
+            "i16" => "short",
+            "u32" => "uint",
+            "i32" => "int",
+            "u64" => "ulong",
+            "i64" => "long",
+            "f32" => "float",
+            "f64" => "double",
+            "& str" | "&str" | "& 'static str" | "&'static str" => "string",
+            other => {
+                return Err(format!(
+                    "{}: a constant of type `{other}` has no C# spelling",
+                    constant.name
+                ));
+            }
+        };
+        let suffix = if kind == "float" { "f" } else { "" };
+        out.push_str("        /// <summary>\n");
+        for line in &constant.docs {
+            let line = line
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            let _ = writeln!(out, "        /// {line}");
+        }
+        out.push_str("        /// </summary>\n");
+        let _ = writeln!(
+            out,
+            "        public const {kind} {} = {}{suffix};",
+            constant.name, constant.value
+        );
+    }
+    out.push_str("    }\n}\n");
+    Ok(out)
+}
+
+/// One style of line ends and no trailing blanks, so that the committed file does not depend on the machine.
+fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut blank = false;
+    for line in text.lines().map(str::trim_end) {
+        if !(line.is_empty() && blank) {
+            out.push_str(line);
+            out.push('\n');
+        }
+        blank = line.is_empty();
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
