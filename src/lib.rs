@@ -1,2 +1,3 @@
 //! Theta: the SDK crate. `theta_core` is the protocol; this crate is the edges around it and the C ABI.
 pub use theta_core as core;
+pub mod ffi;

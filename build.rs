@@ -1,0 +1,22 @@
+//! Link settings of the shared library, and what `theta_build_info` says about the build.
+//!
+//! The SONAME is the ABI's major version, so that an incompatible library is never loaded in its place. Android loads
+//! by file name and wants none. Exports need no version script: rustc hides everything but `extern "C"` functions
+//! that are `no_mangle`, and `tests/c/run.sh` compares what is left with the header.
+
+use std::env;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    for (name, source) in [("THETA_TARGET", "TARGET"), ("THETA_PROFILE", "PROFILE")] {
+        println!("cargo:rustc-env={name}={}", env::var(source).unwrap_or_default());
+    }
+    let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if os == "linux" {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libtheta_sdk.so.0");
+    }
+    if os == "linux" || os == "android" {
+        // Android 15 devices have 16 KB pages; a library aligned to less does not load there.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,max-page-size=16384");
+    }
+}

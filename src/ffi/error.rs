@@ -1,0 +1,169 @@
+//! What can go wrong at the boundary, its status code, and the thread's last error.
+//!
+//! One enum for the room; errors of the rooms below are mapped to it once, here. Every sentence says what was wrong
+//! and what to do. The last error belongs to the calling thread: it is set by every call that returns a negative
+//! status and stays until the next one, so a wrapper copies it at once.
+
+use std::cell::RefCell;
+
+use super::handle::Kind;
+use super::status::*;
+
+/// Why a call did not do what it says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{what} is null; pass an address")]
+    Null { what: &'static str },
+    #[error("{name}.struct_size is zero; set it to sizeof({name}) before the call")]
+    SizeZero { name: &'static str },
+    #[error(
+        "a size of {stated} bytes is stated for {name}, which has at least {minimum}; set it to sizeof({name})"
+    )]
+    Size {
+        name: &'static str,
+        stated: u32,
+        minimum: u32,
+    },
+    #[error(
+        "{name} has a value at byte {offset} that this library does not know; leave it zero or use a newer library"
+    )]
+    Unsupported { name: &'static str, offset: u32 },
+    #[error(
+        "{what} has bits 0x{bits:x} that this library does not know; leave them zero or use a newer library"
+    )]
+    UnknownFlags { what: &'static str, bits: u32 },
+    #[error("{what} is not UTF-8 from byte {offset} on")]
+    Utf8 { what: &'static str, offset: usize },
+    #[error("{what} is {value}, the limit is {limit}")]
+    Range {
+        what: &'static str,
+        value: u64,
+        limit: u64,
+    },
+    #[error("{what}")]
+    Argument { what: String },
+    #[error("{what} is not aligned to {bytes} bytes")]
+    Alignment { what: &'static str, bytes: usize },
+    #[error("{what} is not a finite number")]
+    NotFinite { what: &'static str },
+    #[error(
+        "the program was built for ABI {program}, this library has ABI {library}; use the header that came with the library"
+    )]
+    AbiMismatch { program: u32, library: u32 },
+
+    #[error("the {} handle is zero; create one first and check that creating it succeeded", kind.name())]
+    HandleZero { kind: Kind },
+    #[error("the {} was destroyed or released before this call; drop the handle when you end what it names", kind.name())]
+    HandleStale { kind: Kind },
+    #[error("a {} handle is needed, this is {}", expected.name(), found.map_or("not a handle of this library", Kind::name))]
+    HandleKind { expected: Kind, found: Option<Kind> },
+    #[error("the {} handle belongs to another runtime or another process; use handles of one runtime together", kind.name())]
+    HandleForeign { kind: Kind },
+
+    #[error("the runtime of this {} was shut down; create a new runtime", kind.name())]
+    ShutDown { kind: Kind },
+    #[error("another thread is inside a session-serial function of this {}; call those from one thread at a time", kind.name())]
+    Concurrent { kind: Kind },
+    #[error("the limit of {limit} {what} is reached")]
+    Limit { what: &'static str, limit: u64 },
+    #[error("{what}")]
+    State { what: &'static str },
+    #[error("this call is for {needed}; this session {is}")]
+    WrongRole { needed: &'static str, is: &'static str },
+
+    #[error("component {id:#018x} is not in the registry of this session; add it before the session starts")]
+    ComponentUnknown { id: u64 },
+    #[error("component {component} has no field {field}; fields are named by the id of their description")]
+    FieldUnknown { component: String, field: u32 },
+    #[error("a session uses this registry, so it takes no more components; add them first")]
+    RegistrySealed,
+
+    #[error("there is no peer {peer} in the session; theta_session_peers lists who is here")]
+    PeerUnknown { peer: u32 },
+    #[error("there is no entity {entity:#018x} in the session")]
+    EntityUnknown { entity: u64 },
+
+    #[error("the library panicked: {text}; the session is faulted, destroy it and report this text")]
+    Panic { text: String },
+    #[error("an earlier call on this session panicked ({text}); destroy it and report this text")]
+    Faulted { text: String },
+
+    /// An error of a room below, with the status it was mapped to.
+    #[error("{text}")]
+    Room { code: theta_status, text: String },
+}
+
+impl Error {
+    /// The status of this error: the one place that maps them.
+    pub(crate) fn code(&self) -> theta_status {
+        match self {
+            Self::Null { .. } => THETA_E_NULL,
+            Self::SizeZero { .. } | Self::Size { .. } => THETA_E_STRUCT_SIZE,
+            Self::Unsupported { .. } | Self::UnknownFlags { .. } => THETA_E_UNSUPPORTED_FIELD,
+            Self::Utf8 { .. } => THETA_E_UTF8,
+            Self::Range { .. } | Self::Argument { .. } | Self::Alignment { .. } => THETA_E_RANGE,
+            Self::NotFinite { .. } => THETA_E_NAN,
+            Self::AbiMismatch { .. } => THETA_E_ABI_MISMATCH,
+            Self::HandleZero { .. } => THETA_E_HANDLE_ZERO,
+            Self::HandleStale { .. } => THETA_E_HANDLE_STALE,
+            Self::HandleKind { .. } => THETA_E_HANDLE_KIND,
+            Self::HandleForeign { .. } => THETA_E_HANDLE_FOREIGN,
+            Self::ShutDown { .. } => THETA_E_SHUT_DOWN,
+            Self::Concurrent { .. } => THETA_E_CONCURRENT,
+            Self::Limit { .. } => THETA_E_LIMIT,
+            Self::State { .. } => THETA_E_STATE,
+            Self::WrongRole { .. } => THETA_E_WRONG_ROLE,
+            Self::ComponentUnknown { .. } => THETA_E_COMPONENT_UNKNOWN,
+            Self::FieldUnknown { .. } => THETA_E_FIELD_UNKNOWN,
+            Self::RegistrySealed => THETA_E_REGISTRY_SEALED,
+            Self::PeerUnknown { .. } => THETA_E_PEER_UNKNOWN,
+            Self::EntityUnknown { .. } => THETA_E_ENTITY_UNKNOWN,
+            Self::Panic { .. } | Self::Faulted { .. } => THETA_E_PANIC,
+            Self::Room { code, .. } => *code,
+        }
+    }
+}
+
+/// What `theta_last_error` tells.
+#[derive(Default)]
+pub(crate) struct LastError {
+    /// Zero: no call of this thread has failed.
+    pub(crate) code: theta_status,
+    /// The exported function that failed.
+    pub(crate) function: &'static str,
+    /// What was wrong and what to do.
+    pub(crate) message: String,
+}
+
+thread_local! {
+    static LAST: RefCell<LastError> = const {
+        RefCell::new(LastError { code: THETA_OK, function: "", message: String::new() })
+    };
+}
+
+/// Keeps an error as the thread's last one and returns its status.
+#[cold]
+pub(crate) fn record(function: &'static str, error: &Error) -> theta_status {
+    use std::fmt::Write;
+    let code = error.code();
+    // A thread that is being torn down has no last error any more; the status still says what happened.
+    let _ = LAST.try_with(|last| {
+        let mut last = last.borrow_mut();
+        last.code = code;
+        last.function = function;
+        last.message.clear();
+        let _ = write!(last.message, "{error}");
+    });
+    code
+}
+
+/// Looks at the thread's last error.
+pub(crate) fn last<R>(look: impl FnOnce(&LastError) -> R) -> R {
+    LAST.with(|last| look(&last.borrow()))
+}
+
+/// Forgets the thread's last error.
+#[cfg(test)]
+pub(crate) fn clear() {
+    LAST.with(|last| *last.borrow_mut() = LastError::default());
+}

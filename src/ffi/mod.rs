@@ -1,0 +1,24 @@
+//! The C ABI: `include/theta/theta.h` is generated from the text of this room.
+//!
+//! One file per C noun; each function checks its handle and views, calls the runtime, and maps the result. What is
+//! the same for all of them is written once: [`handle`] (the slot table), [`status`] (the table of codes), [`error`]
+//! (sentences and the thread's last error), [`boundary`] (panics), [`view`] (pointers), [`sized`] (structs that grow)
+//! and [`basis`] (coordinates). docs/c-api.md is the contract.
+//!
+//! Must never: call the host application, hold a lock while it quantises or waits, let a panic out, export data, or
+//! change what a function, a number or an offset means. Called by C, C++ and C#.
+
+// The names are C's: both generators copy them from here.
+#![allow(non_camel_case_types)]
+// What callers of every function owe is the same and stands in docs/c-api.md: pointers are null or valid for the
+// size stated beside them. Repeating it under `# Safety` would print it on every page of the header.
+#![allow(clippy::missing_safety_doc)]
+
+pub mod basis;
+pub(crate) mod boundary;
+pub(crate) mod error;
+pub(crate) mod handle;
+pub mod library;
+pub(crate) mod sized;
+pub mod status;
+pub(crate) mod view;
