@@ -5,10 +5,13 @@ use csbindgen::Builder;
 use std::fmt::Write;
 use std::{env, fs, process};
 
+/// The assembly `Theta.Interop` holds the imports and what makes them safe; nothing else sees a pointer.
+const NAMESPACE: &str = "Theta.Interop";
+
 /// The file's text.
 pub fn generate(surface: &Surface) -> Result<String, String> {
     let mut builder = Builder::default()
-        .csharp_namespace("Theta.Native")
+        .csharp_namespace(NAMESPACE)
         .csharp_class_name("NativeMethods")
         .csharp_dll_name("theta_sdk")
         // On iOS the library is linked into the executable.
@@ -18,7 +21,7 @@ pub fn generate(surface: &Surface) -> Result<String, String> {
         .csharp_use_nint_types(false)
         .method_filter(|name| name.starts_with("theta_"))
         // Array lengths in structs are constants of the class.
-        .csharp_import_namespace("static Theta.Native.NativeMethods")
+        .csharp_import_namespace(format!("static {NAMESPACE}.NativeMethods"))
         .csharp_file_header("// Generated from src/ffi by `./x gen`: do not edit.")
         .csharp_file_footer(constants(surface)?)
         .always_included_types(surface.structs.iter().map(|s| s.name.as_str()));
@@ -42,8 +45,8 @@ pub fn generate(surface: &Surface) -> Result<String, String> {
 
 /// csbindgen leaves negative constants out and panics on those above `i64::MAX`, so they are written here.
 fn constants(surface: &Surface) -> Result<String, String> {
-    let mut out = String::from(
-        "\nnamespace Theta.Native\n{\n    internal static unsafe partial class NativeMethods\n    {\n",
+    let mut out = format!(
+        "\nnamespace {NAMESPACE}\n{{\n    internal static unsafe partial class NativeMethods\n    {{\n"
     );
     for constant in &surface.constants {
         let kind = match surface.resolve(&constant.ty) {

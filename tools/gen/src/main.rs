@@ -174,8 +174,14 @@ pub unsafe extern \"C\" fn theta_session_open(
         ),
     ];
 
+    /// A room of its own under the target folder, written anew by every run.
     fn scratch(name: &str, edit: impl Fn(&str, &str) -> String) -> PathBuf {
-        let root = env::temp_dir().join(format!("theta-gen-{}-{name}", std::process::id()));
+        let root = env::current_exe()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .join("theta-gen-tests")
+            .join(name);
         for (file, text) in FFI {
             write(&root.join("src/ffi").join(file), &edit(file, text)).unwrap();
         }
@@ -211,7 +217,7 @@ pub unsafe extern \"C\" fn theta_session_open(
         let entry = scratch("csharp", unedited);
         let text = csharp::generate(&surface::Surface::read(&entry).unwrap()).unwrap();
         for expected in [
-            "namespace Theta.Native",
+            "namespace Theta.Interop",
             "#if UNITY_IOS && !UNITY_EDITOR",
             "const string __DllName = \"__Internal\";",
             "const string __DllName = \"theta_sdk\";",
