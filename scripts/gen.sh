@@ -39,8 +39,8 @@ gen_wire() {
     folder=${entry%%|*}
     read -ra options <<<"${entry#*|}"
     "$FLATC" "${options[@]}" -o "$scratch/$folder" "$ROOT/schemas/wire.fbs"
-    # flatc ends its files with empty lines, or with none.
-    find "$scratch/$folder" -type f -exec sed -i -e 's/[[:space:]]*$//' -e '$a\' {} +
+    # flatc leaves blanks at line ends.
+    find "$scratch/$folder" -type f -exec sed -i 's/[[:space:]]*$//' {} +
     if [ -n "$check" ]; then
       gen_compare "$scratch/$folder" "$ROOT/$folder" || stale=1
     else

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # What a machine needs, installed by the command that needs it and by no other. Fast when it is there already.
 
-CACHE="$ROOT/.cache"
+CACHE="${ROOT:?}/.cache"
 TOOLS="$CACHE/tools"
-TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
+export TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
 CARGO_DENY_VERSION=0.20.2
 
 # need_packages NAME...: Debian packages; installs only those that are missing.
@@ -109,7 +109,7 @@ need_flatc() {
     fi
     cp "$requirements" "$venv/requirements.txt"
   fi
-  FLATC="$venv/bin/flatc"
+  export FLATC="$venv/bin/flatc"
   version=$(sed -n 's/^flatbuffers = "=\(.*\)"/\1/p' "$ROOT/Cargo.toml")
   [ "$("$FLATC" --version)" = "flatc version $version" ] ||
     fail "flatc is $("$FLATC" --version) and Cargo.toml pins flatbuffers $version: make the two equal"

@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# ./x test: every test of every language, in the order in which a fault is easiest to read: the core, the SDK, the C
+# header, then the bindings, a second decoder, and the samples as a user runs them. Ends with `N passed, N failed`.
+#
+# A runner gets THETA_LIBRARY_DIR (the built library), THETA_INCLUDE_DIR, THETA_BUILD_DIR (scratch of its own) and
+# THETA_SEEDS, exits non-zero on failure, and closes with `N passed, N failed` or its framework's own closing line.
+
+PASSED=0
+FAILED=0
+
+run_test() {
+  local argument mode=
+  for argument in "$@"; do
+    case "$argument" in
+      --quick | --long) mode=${argument#--} ;;
+      *) fail "usage: ./x test [--quick | --long]" ;;
+    esac
+  done
+  case "$mode" in
+    quick) export THETA_SEEDS="${THETA_SEEDS:-20}" ;;
+    long)
+      export THETA_SEEDS="${THETA_SEEDS:-20000}" THETA_LONG=1
+      export THETA_STEP_LIMIT_SECONDS="${THETA_STEP_LIMIT_SECONDS:-86400}"
+      ;;
+  esac
+  say "Theta tests${mode:+, $mode}${THETA_SEEDS:+: $THETA_SEEDS simulated seeds}"
+
+  demo_needs
+  need_python
+
+  PASSED=0
+  FAILED=0
+  export THETA_LIBRARY_DIR="$TARGET_DIR/debug" THETA_INCLUDE_DIR="$ROOT/include"
+  local began=$SECONDS
+  steps 8
+  [ "$mode" = quick ] || STEPS=9
+  if step "Build" "mend the first error above" test_build; then
+    suite Cargo.toml "Core and SDK tests" "run the failing test alone: cargo test NAME" test_rust
+    [ "$mode" = quick ] ||
+      suite src/core/sim "Planted bugs" "the simulator no longer finds a planted bug: see src/core/sim" test_mutants
+    suite tests/c "C tests" "run tests/c/run.sh alone" test_c
+    suite bindings/cpp "C++ tests" "run ctest in target/tests/cpp" test_cpp
+    suite bindings/csharp "C# tests" "run bindings/csharp/test.sh alone" test_csharp
+    suite tests/protocol "Python decoder" "run the file in tests/protocol alone" test_protocol
+    if suite tools/demo "Demo build" "mend the first error above" demo_build; then
+      suite tools/demo "Samples" "run ./x demo --smoke and read its lines" test_samples
+    fi
+  else
+    FAILED=1
+  fi
+
+  say
+  say "took $((SECONDS - began)) s"
+  say "$PASSED passed, $FAILED failed"
+  [ "$FAILED" -eq 0 ]
+}
+
+# suite PATH NAME HINT COMMAND: a step whose log is counted. A runner that counts nothing has tested nothing.
+suite() {
+  local path=$1 passed failed code=0
+  shift
+  if [ ! -e "$ROOT/$path" ]; then
+    STEP=$((STEP + 1))
+    say "[$STEP/$STEPS] $1 ... MISSING: there is no $path"
+    FAILED=$((FAILED + 1))
+    return 1
+  fi
+  export THETA_BUILD_DIR="$TARGET_DIR/tests/${path//\//-}"
+  mkdir -p "$THETA_BUILD_DIR"
+  step "$@" || code=1
+  [ "$3" != demo_build ] || return "$code"
+
+  read -r passed failed < <(count_results "$LAST_LOG")
+  if [ "$code" -eq 0 ] && [ $((passed + failed)) -eq 0 ]; then
+    say "    it ran no test: see ${LAST_LOG#"$ROOT"/}"
+    failed=1
+  elif [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    failed=1 # it did not build, or it died
+  fi
+  say "    $passed passed, $failed failed"
+  PASSED=$((PASSED + passed))
+  FAILED=$((FAILED + failed))
+  return "$code"
+}
+
+# count_results LOG: passed and failed. Plain closing lines count alone when there are any; else what cargo, ctest,
+# NUnit and Python's unittest print.
+count_results() {
+  awk '
+    function number(pattern,  text) {
+      if (!match($0, pattern)) return 0
+      text = substr($0, RSTART, RLENGTH)
+      gsub(/[^0-9]/, "", text)
+      return text + 0
+    }
+    { gsub(/\033\[[0-9;]*m/, "") }
+    /^[0-9]+ passed, [0-9]+ failed$/ { plain = 1; plain_passed += $1; plain_failed += $3 }
+    /^test result: / { passed += number("[0-9]+ passed"); failed += number("[0-9]+ failed") }
+    /tests passed, [0-9]+ tests? failed out of [0-9]+/ {
+      bad = number("[0-9]+ tests? failed"); failed += bad; passed += number("out of [0-9]+") - bad
+    }
+    /^Tests run: / {
+      bad = number("Errors: [0-9]+") + number("Failures: [0-9]+")
+      failed += bad; passed += number("Tests run: [0-9]+") - bad
+    }
+    /^Ran [0-9]+ tests? in / { ran += number("Ran [0-9]+") }
+    /^FAILED \(/ { bad = number("failures=[0-9]+") + number("errors=[0-9]+"); failed += bad; ran -= bad }
+    END {
+      if (plain) print plain_passed + 0, plain_failed + 0
+      else print passed + ran + 0, failed + 0
+    }' "$1"
+}
+
+test_build() {
+  cargo build --workspace
+  cargo test --workspace --no-run
+}
+
+test_rust() { cargo test --workspace --no-fail-fast; }
+
+test_mutants() { cargo test -p theta-core --features mutants --lib -- mutant; }
+
+test_c() { bash "$ROOT/tests/c/run.sh"; }
+
+test_cpp() {
+  cmake -S "$ROOT/bindings/cpp" -B "$THETA_BUILD_DIR" -DCMAKE_BUILD_TYPE=Debug -DTHETA_BUILD_TESTS=ON \
+    -DTHETA_LIBRARY_DIR="$THETA_LIBRARY_DIR"
+  cmake --build "$THETA_BUILD_DIR" -j "$(nproc)"
+  ctest --test-dir "$THETA_BUILD_DIR" --output-on-failure --no-tests=error
+}
+
+test_csharp() { bash "$ROOT/bindings/csharp/test.sh"; }
+
+# Each file that can be run is a test program.
+test_protocol() {
+  local file code=0
+  while read -r file; do
+    echo "== $file"
+    python3 "$file" || code=1
+  done < <(grep -l '__main__' "$ROOT"/tests/protocol/*.py)
+  return "$code"
+}
+
+test_samples() { "$TARGET_DIR/release/theta-demo" --smoke; }

@@ -39,7 +39,9 @@ step() {
 
   printf '[%d/%d] %s ... ' "$STEP" "$STEPS" "$name"
   set -m
-  (set -e; "$@") >"$LAST_LOG" 2>&1 </dev/null &
+  # A shell of its own: inside `if` and `||`, where steps stand, bash ignores `set -e`.
+  # shellcheck disable=SC2016
+  bash -euo pipefail -c '. "$ROOT/scripts/parts.sh"; "$@"' step "$@" >"$LAST_LOG" 2>&1 </dev/null &
   STEP_PID=$!
   set +m
   while kill -0 "$STEP_PID" 2>/dev/null; do
