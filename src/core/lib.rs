@@ -2,3 +2,7 @@
 //! out as values.
 // Code written by flatc names `alloc` through the crate root.
 extern crate alloc;
+
+pub mod schema;
+pub mod types;
+pub mod wire;
