@@ -1,0 +1,73 @@
+// What for: what a host or a client is opened with. Zero, null and Default mean the library's default. Must never: be read
+// after the session is open. Called by: ThetaRuntime.Host and Join.
+using System;
+
+namespace Theta
+{
+    /// <summary>Options of a hosted session.</summary>
+    public sealed class ThetaHostOptions
+    {
+        /// <summary>Address and UDP port to bind; port 0 takes a free one.</summary>
+        public string BindAddress = "127.0.0.1:0";
+        /// <summary>Peers at most; 0 = 16.</summary>
+        public int MaxPeers;
+        /// <summary>Ticks per second; 0 = 90.</summary>
+        public int TickRateHz;
+        /// <summary>Basis of this application's structs.</summary>
+        public ThetaBasis Basis = SessionOptions.DefaultBasis;
+        /// <summary>Role of whoever joins without one in the ticket.</summary>
+        public ThetaRole DefaultRole = ThetaRole.Default;
+        /// <summary>No ticket needed; loopback addresses only.</summary>
+        public bool DevMode;
+        /// <summary>JoinRequest events wait for Admit or Deny.</summary>
+        public bool ManualAdmission;
+        /// <summary>32 bytes: the key that signs tickets and the host certificate; null = fresh.</summary>
+        public byte[] AuthoritySeed;
+        /// <summary>32 bytes; null = fresh.</summary>
+        public byte[] HostSeed;
+        /// <summary>32 bytes; null = SHA-256 of the authority key.</summary>
+        public byte[] DocumentId;
+    }
+
+    /// <summary>Options of a joined session.</summary>
+    public sealed class ThetaJoinOptions
+    {
+        /// <summary>"theta://127.0.0.1:4433/...", from the host.</summary>
+        public string Ticket;
+        /// <summary>Shown to others.</summary>
+        public string Name;
+        /// <summary>Bytes for the host's admission.</summary>
+        public byte[] Application;
+        /// <summary>Basis of this application's structs.</summary>
+        public ThetaBasis Basis = SessionOptions.DefaultBasis;
+        /// <summary>32-byte Ed25519 seed; null = fresh. Keep it to be the same person next time.</summary>
+        public byte[] IdentitySeed;
+        /// <summary>How far behind the newest tick others are shown; 0 = 50.</summary>
+        public int InterpolationDelayMs;
+        /// <summary>0 = 5000.</summary>
+        public int HandshakeTimeoutMs;
+        /// <summary>The snapshot waits for <see cref="ThetaClient.Loaded"/>.</summary>
+        public bool ManualLoaded;
+    }
+
+    internal static class SessionOptions
+    {
+#if UNITY_5_3_OR_NEWER
+        internal const ThetaBasis DefaultBasis = ThetaBasis.Unity;
+#else
+        internal const ThetaBasis DefaultBasis = ThetaBasis.OpenXr;
+#endif
+
+        internal static void RequireKey(byte[] key, string name, bool mayBeNull)
+        {
+            if (key == null && mayBeNull)
+            {
+                return;
+            }
+            if (key == null || key.Length != 32)
+            {
+                throw new ArgumentException("This key or id has exactly 32 bytes.", name);
+            }
+        }
+    }
+}

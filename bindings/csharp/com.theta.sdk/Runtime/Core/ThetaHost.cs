@@ -1,0 +1,176 @@
+// What for: the authoritative side of a session. Must never: admit anybody by itself when ManualAdmission is set.
+// Called by: a dedicated server or the player who hosts.
+using System;
+using System.Runtime.InteropServices;
+using System.Text;
+using Theta.Interop;
+
+namespace Theta
+{
+    /// <summary>A hosted session. One turn of its loop: poll events, then for each tick due: read inputs, simulate, write,
+    /// <see cref="Tick"/>.</summary>
+    public sealed class ThetaHost : ThetaSession
+    {
+        private ThetaHost(SessionHandle handle)
+            : base(handle)
+        {
+        }
+
+        internal static unsafe ThetaHost Open(ThetaRuntime runtime, ThetaRegistry registry, ThetaHostOptions options)
+        {
+            if (registry == null)
+            {
+                throw new ArgumentNullException("registry");
+            }
+            options = options ?? new ThetaHostOptions();
+            SessionOptions.RequireKey(options.AuthoritySeed, "AuthoritySeed", true);
+            SessionOptions.RequireKey(options.HostSeed, "HostSeed", true);
+            SessionOptions.RequireKey(options.DocumentId, "DocumentId", true);
+            RuntimeHandle owner = runtime.Handle;
+            theta_session bits;
+            theta_host_config config = default(theta_host_config);
+            config.struct_size = (uint)sizeof(theta_host_config);
+            config.flags = (options.DevMode ? NativeMethods.THETA_HOST_DEV_MODE : 0)
+                | (options.ManualAdmission ? NativeMethods.THETA_HOST_MANUAL_ADMISSION : 0);
+            config.max_peers = (uint)options.MaxPeers;
+            config.tick_rate_hz = (uint)options.TickRateHz;
+            config.basis = (uint)options.Basis;
+            config.default_role = (uint)options.DefaultRole;
+            byte[] address = Utf8.Bytes(options.BindAddress, out config.bind_address_length);
+            fixed (byte* addressStart = address)
+            fixed (byte* authority = options.AuthoritySeed)
+            fixed (byte* host = options.HostSeed)
+            fixed (byte* document = options.DocumentId)
+            {
+                config.bind_address = addressStart;
+                config.authority_seed = authority;
+                config.host_seed = host;
+                config.document_id = document;
+                ThetaException.Check(NativeMethods.theta_session_host(
+                    new theta_runtime { bits = owner.Bits }, registry.Native, &config, &bits));
+            }
+            return new ThetaHost(new SessionHandle(bits.bits, owner));
+        }
+
+        /// <summary>The open ticket: endpoint, document and authority key. In dev mode it is enough to join.</summary>
+        public unsafe string Ticket()
+        {
+            byte[] buffer = new byte[1024];
+            ulong length;
+            fixed (byte* p = buffer)
+            {
+                ThetaException.Check(NativeMethods.theta_session_ticket(Native, p, (ulong)buffer.Length, &length));
+            }
+            return Encoding.UTF8.GetString(buffer, 0, (int)Math.Min(length, (ulong)buffer.Length));
+        }
+
+        /// <summary>A signed ticket for one client. <paramref name="endpoint"/> null = this host's address;
+        /// <paramref name="expiresUnixSeconds"/> 0 = never.</summary>
+        public unsafe string IssueTicket(byte[] clientKey, ThetaRole role, ulong expiresUnixSeconds, string endpoint)
+        {
+            SessionOptions.RequireKey(clientKey, "clientKey", false);
+            theta_ticket_desc desc = default(theta_ticket_desc);
+            desc.struct_size = (uint)sizeof(theta_ticket_desc);
+            desc.role = (uint)role;
+            desc.expires_unix_s = expiresUnixSeconds;
+            byte[] address = Utf8.Bytes(endpoint, out desc.endpoint_length);
+            byte[] buffer = new byte[2048];
+            ulong length;
+            fixed (byte* key = clientKey)
+            fixed (byte* addressStart = address)
+            fixed (byte* p = buffer)
+            {
+                desc.client_key = key;
+                desc.endpoint = desc.endpoint_length == 0 ? null : addressStart;
+                ThetaException.Check(
+                    NativeMethods.theta_session_issue_ticket(Native, &desc, p, (ulong)buffer.Length, &length));
+            }
+            return Encoding.UTF8.GetString(buffer, 0, (int)Math.Min(length, (ulong)buffer.Length));
+        }
+
+        /// <summary>Lets a peer in that asked; the bytes reach it with its Admitted event.</summary>
+        public unsafe ThetaStatus Admit(uint peer, ThetaRole role, ReadOnlySpan<byte> application)
+        {
+            theta_session session = Native;
+            fixed (byte* p = &MemoryMarshal.GetReference(application))
+            {
+                return (ThetaStatus)NativeMethods.theta_session_admit(
+                    session, peer, (uint)role, p, (uint)application.Length);
+            }
+        }
+
+        /// <summary>Refuses a peer that asked. Allocates for the reason.</summary>
+        public unsafe ThetaStatus Deny(uint peer, string reason)
+        {
+            uint length;
+            byte[] text = Utf8.Bytes(reason, out length);
+            fixed (byte* p = text)
+            {
+                return (ThetaStatus)NativeMethods.theta_session_deny(Native, peer, p, length);
+            }
+        }
+
+        /// <summary>Removes a peer. Allocates for the reason.</summary>
+        public unsafe ThetaStatus Kick(uint peer, string reason)
+        {
+            uint length;
+            byte[] text = Utf8.Bytes(reason, out length);
+            fixed (byte* p = text)
+            {
+                return (ThetaStatus)NativeMethods.theta_session_kick(Native, peer, p, length);
+            }
+        }
+
+        /// <summary>Spawns what <paramref name="spawn"/> describes, atomically with its first values.</summary>
+        public ThetaStatus Spawn(ThetaSpawn spawn, out EntityId entity)
+        {
+            return spawn.Commit(Native, out entity);
+        }
+
+        /// <summary>Removes an entity.</summary>
+        public ThetaStatus Despawn(EntityId entity)
+        {
+            return (ThetaStatus)NativeMethods.theta_entity_despawn(Native, entity.Bits);
+        }
+
+        /// <summary>Gives an entity to a peer; 0 takes it back.</summary>
+        public ThetaStatus SetOwner(EntityId entity, uint peer)
+        {
+            return (ThetaStatus)NativeMethods.theta_entity_set_owner(Native, entity.Bits, peer);
+        }
+
+        /// <summary>Attaches an entity to another; none detaches.</summary>
+        public ThetaStatus SetParent(EntityId entity, EntityId parent)
+        {
+            return (ThetaStatus)NativeMethods.theta_entity_set_parent(Native, entity.Bits, parent.Bits);
+        }
+
+        /// <summary>Starts writing columns for the coming tick. Rows may then be written from any thread.</summary>
+        public unsafe ThetaStatus BeginWrite(out ThetaWrite write)
+        {
+            theta_write bits = default(theta_write);
+            int status = NativeMethods.theta_write_begin(Native, &bits);
+            write = new ThetaWrite(bits.bits);
+            return (ThetaStatus)status;
+        }
+
+        /// <summary>Seals what was written and sends it.</summary>
+        public unsafe ThetaStatus Tick(out uint tick)
+        {
+            uint sealedTick = 0;
+            int status = NativeMethods.theta_session_tick(Native, &sealedTick);
+            tick = sealedTick;
+            return (ThetaStatus)status;
+        }
+
+        /// <summary>The newest input of a peer. NothingNew when it is the one of the last call; it is written all the same.</summary>
+        public unsafe ThetaStatus GetInput(uint peer, out InputSample input)
+        {
+            InputSample filled = default(InputSample);
+            filled.StructSize = (uint)sizeof(InputSample);
+            int status = NativeMethods.theta_session_input(Native, peer, (theta_input*)&filled);
+            input = filled;
+            return (ThetaStatus)status;
+        }
+    }
+}
