@@ -30,11 +30,7 @@ pub fn generate(surface: &Surface) -> Result<String, String> {
     }
 
     // csbindgen writes to a path only.
-    let path = env::temp_dir().join(format!(
-        "theta-gen-{}-{}.g.cs",
-        process::id(),
-        surface.files.len()
-    ));
+    let path = env::temp_dir().join(format!("theta-gen-{}-{}.g.cs", process::id(), surface.files.len()));
     let result = builder
         .generate_csharp_file(&path)
         .map_err(|error| format!("csbindgen: {error}"))
@@ -62,27 +58,17 @@ fn constants(surface: &Surface) -> Result<String, String> {
             "f64" => "double",
             "& str" | "&str" | "& 'static str" | "&'static str" => "string",
             other => {
-                return Err(format!(
-                    "{}: a constant of type `{other}` has no C# spelling",
-                    constant.name
-                ));
+                return Err(format!("{}: a constant of type `{other}` has no C# spelling", constant.name));
             }
         };
         let suffix = if kind == "float" { "f" } else { "" };
         out.push_str("        /// <summary>\n");
         for line in &constant.docs {
-            let line = line
-                .replace('&', "&amp;")
-                .replace('<', "&lt;")
-                .replace('>', "&gt;");
+            let line = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
             let _ = writeln!(out, "        /// {line}");
         }
         out.push_str("        /// </summary>\n");
-        let _ = writeln!(
-            out,
-            "        public const {kind} {} = {}{suffix};",
-            constant.name, constant.value
-        );
+        let _ = writeln!(out, "        public const {kind} {} = {}{suffix};", constant.name, constant.value);
     }
     out.push_str("    }\n}\n");
     Ok(out)

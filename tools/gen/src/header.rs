@@ -72,14 +72,8 @@ fn finish(text: &str, surface: &Surface) -> String {
         header.push_str(line);
         header.push('\n');
 
-        if let Some(name) = line
-            .strip_prefix("typedef struct ")
-            .and_then(|rest| rest.strip_suffix(" {"))
-        {
-            open_struct = surface
-                .structs
-                .iter()
-                .find(|s| s.name == name && s.fields[0].0 == "struct_size");
+        if let Some(name) = line.strip_prefix("typedef struct ").and_then(|rest| rest.strip_suffix(" {")) {
+            open_struct = surface.structs.iter().find(|s| s.name == name && s.fields[0].0 == "struct_size");
         }
         if let Some(item) = open_struct
             && line == format!("}} {};", item.name)
@@ -118,13 +112,11 @@ fn initialiser(item: &Struct, surface: &Surface) -> String {
         .fields
         .iter()
         .enumerate()
-        .map(|(index, (_, ty))| {
-            if index == 0 {
-                format!("(uint32_t)sizeof({})", item.name)
-            } else {
-                zero(ty, surface)
-            }
-        })
+        .map(
+            |(index, (_, ty))| {
+                if index == 0 { format!("(uint32_t)sizeof({})", item.name) } else { zero(ty, surface) }
+            },
+        )
         .collect();
     format!("{{ {} }}", fields.join(", "))
 }

@@ -50,10 +50,7 @@ fn run() -> Result<(), String> {
     let entry = root.join("src/ffi/mod.rs");
     let surface = surface::Surface::read(&entry)?;
     let outputs = [
-        Output {
-            path: "include/theta/theta.h",
-            text: header::generate(&entry, &surface)?,
-        },
+        Output { path: "include/theta/theta.h", text: header::generate(&entry, &surface)? },
         Output {
             path: "bindings/csharp/com.theta.sdk/Runtime/Interop/NativeMethods.g.cs",
             text: csharp::generate(&surface)?,
@@ -67,11 +64,7 @@ fn run() -> Result<(), String> {
         if committed == output.text {
             println!("current  {}", output.path);
         } else if check {
-            stale.push(format!(
-                "{}: {}",
-                output.path,
-                first_difference(&committed, &output.text)
-            ));
+            stale.push(format!("{}: {}", output.path, first_difference(&committed, &output.text)));
         } else {
             write(&path, &output.text)?;
             println!("written  {}", output.path);
@@ -80,10 +73,7 @@ fn run() -> Result<(), String> {
     if stale.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "not current, run ./x gen and commit the result\n  {}",
-        stale.join("\n  ")
-    ))
+    Err(format!("not current, run ./x gen and commit the result\n  {}", stale.join("\n  ")))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
@@ -176,12 +166,7 @@ pub unsafe extern \"C\" fn theta_session_open(
 
     /// A room of its own under the target folder, written anew by every run.
     fn scratch(name: &str, edit: impl Fn(&str, &str) -> String) -> PathBuf {
-        let root = env::current_exe()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .join("theta-gen-tests")
-            .join(name);
+        let root = env::current_exe().unwrap().parent().unwrap().join("theta-gen-tests").join(name);
         for (file, text) in FFI {
             write(&root.join("src/ffi").join(file), &edit(file, text)).unwrap();
         }
@@ -234,55 +219,13 @@ pub unsafe extern \"C\" fn theta_session_open(
     #[test]
     fn what_a_generator_would_get_wrong_is_refused() {
         for (name, file, from, to, complaint) in [
-            (
-                "bool",
-                "session.rs",
-                "timeout_ms: u32",
-                "timeout_ms: bool",
-                "`bool`",
-            ),
-            (
-                "usize",
-                "session.rs",
-                "text_len: u32",
-                "text_len: usize",
-                "`usize`",
-            ),
-            (
-                "docs",
-                "session.rs",
-                "/// Opens a session.\n",
-                "",
-                "theta_session_open has no documentation",
-            ),
-            (
-                "field",
-                "session.rs",
-                "    /// Milliseconds.\n",
-                "",
-                "timeout_ms has no documentation",
-            ),
-            (
-                "name",
-                "session.rs",
-                "fn theta_session_open",
-                "fn session_open",
-                "must start with `theta_`",
-            ),
-            (
-                "const",
-                "status.rs",
-                "i32 = -3",
-                "i32 = BASE - 3",
-                "must be a literal",
-            ),
-            (
-                "value",
-                "session.rs",
-                "out: *mut theta_session,",
-                "out: theta_session_config,",
-                "by value",
-            ),
+            ("bool", "session.rs", "timeout_ms: u32", "timeout_ms: bool", "`bool`"),
+            ("usize", "session.rs", "text_len: u32", "text_len: usize", "`usize`"),
+            ("docs", "session.rs", "/// Opens a session.\n", "", "theta_session_open has no documentation"),
+            ("field", "session.rs", "    /// Milliseconds.\n", "", "timeout_ms has no documentation"),
+            ("name", "session.rs", "fn theta_session_open", "fn session_open", "must start with `theta_`"),
+            ("const", "status.rs", "i32 = -3", "i32 = BASE - 3", "must be a literal"),
+            ("value", "session.rs", "out: *mut theta_session,", "out: theta_session_config,", "by value"),
             (
                 "repr",
                 "session.rs",
@@ -291,18 +234,10 @@ pub unsafe extern \"C\" fn theta_session_open(
                 "repr(C)",
             ),
         ] {
-            let entry = scratch(name, |f, text| {
-                if f == file {
-                    text.replacen(from, to, 1)
-                } else {
-                    text.into()
-                }
-            });
+            let entry =
+                scratch(name, |f, text| if f == file { text.replacen(from, to, 1) } else { text.into() });
             let error = surface::Surface::read(&entry).err().unwrap_or_default();
-            assert!(
-                error.contains(complaint),
-                "{name}: expected `{complaint}`, got `{error}`"
-            );
+            assert!(error.contains(complaint), "{name}: expected `{complaint}`, got `{error}`");
         }
     }
 }

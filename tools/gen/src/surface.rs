@@ -60,10 +60,7 @@ impl Surface {
         if surface.problems.is_empty() {
             return Ok(surface);
         }
-        Err(format!(
-            "src/ffi breaks the rules of the ABI\n  {}",
-            surface.problems.join("\n  ")
-        ))
+        Err(format!("src/ffi breaks the rules of the ABI\n  {}", surface.problems.join("\n  ")))
     }
 
     /// The primitive behind an alias.
@@ -93,7 +90,7 @@ impl Surface {
                 }
                 Item::Struct(item) if item.ident.to_string().starts_with("theta_") => self.read_struct(&item),
                 Item::Const(item) if item.ident.to_string().starts_with("THETA_") => {
-                    self.read_constant(&item)
+                    self.read_constant(&item);
                 }
                 Item::Type(item) if item.ident.to_string().starts_with("theta_") => {
                     let name = item.ident.to_string();
@@ -102,7 +99,7 @@ impl Surface {
                     self.aliases.insert(name, text_of(&item.ty));
                 }
                 Item::Fn(item) if item.sig.abi.is_some() && is_exported(&item.attrs) => {
-                    self.functions.push(item)
+                    self.functions.push(item);
                 }
                 _ => {}
             }
@@ -113,11 +110,7 @@ impl Surface {
     fn read_struct(&mut self, item: &syn::ItemStruct) {
         let name = item.ident.to_string();
         self.require_docs(&name, &item.attrs);
-        if !item
-            .attrs
-            .iter()
-            .any(|a| a.path().is_ident("repr") && text_of(&a.meta).contains('C'))
-        {
+        if !item.attrs.iter().any(|a| a.path().is_ident("repr") && text_of(&a.meta).contains('C')) {
             self.problems.push(format!("{name} is not #[repr(C)]"));
         }
         let Fields::Named(named) = &item.fields else {
@@ -133,8 +126,7 @@ impl Surface {
                 self.require_docs(&full_name, &field.attrs);
             }
             if field.attrs.iter().any(|a| a.path().is_ident("cfg")) {
-                self.problems
-                    .push(format!("{full_name} is conditional: a struct has one layout"));
+                self.problems.push(format!("{full_name} is conditional: a struct has one layout"));
             }
             self.check_type(&full_name, &field.ty);
             fields.push((field_name, field.ty.clone()));
@@ -147,30 +139,18 @@ impl Surface {
         self.require_docs(&name, &item.attrs);
         if !is_literal(&item.expr) {
             // The generators copy the text: `BASE + 1` would name something that C does not have.
-            self.problems.push(format!(
-                "{name} must be a literal (a test may compare it with the core's)"
-            ));
+            self.problems.push(format!("{name} must be a literal (a test may compare it with the core's)"));
         }
         let value = text_of(&item.expr).replace("- ", "-");
-        let value = if value.starts_with('"') {
-            value
-        } else {
-            value.replace('_', "")
-        };
-        self.constants.push(Constant {
-            name,
-            ty: text_of(&item.ty),
-            value,
-            docs: docs_of(&item.attrs),
-        });
+        let value = if value.starts_with('"') { value } else { value.replace('_', "") };
+        self.constants.push(Constant { name, ty: text_of(&item.ty), value, docs: docs_of(&item.attrs) });
     }
 
     fn check_functions(&mut self) {
         for function in std::mem::take(&mut self.functions) {
             let name = function.sig.ident.to_string();
             if !name.starts_with("theta_") {
-                self.problems
-                    .push(format!("{name}: an exported function must start with `theta_`"));
+                self.problems.push(format!("{name}: an exported function must start with `theta_`"));
             }
             self.require_docs(&name, &function.attrs);
             for input in &function.sig.inputs {
@@ -196,13 +176,11 @@ impl Surface {
         let text = text_of(ty);
         for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
             if let Some((refused, instead)) = REFUSED_TYPES.iter().find(|(refused, _)| *refused == word) {
-                self.problems
-                    .push(format!("{place}: `{refused}` is not in the ABI, use {instead}"));
+                self.problems.push(format!("{place}: `{refused}` is not in the ABI, use {instead}"));
             }
         }
         if text.starts_with('&') || matches!(ty, Type::Tuple(tuple) if !tuple.elems.is_empty()) {
-            self.problems
-                .push(format!("{place}: `{text}` has no meaning in C, use a pointer"));
+            self.problems.push(format!("{place}: `{text}` has no meaning in C, use a pointer"));
         }
     }
 
@@ -214,8 +192,7 @@ impl Surface {
             .iter()
             .any(|s| s.name == text && !(s.fields.len() == 1 && is_integer(&s.fields[0].1)));
         if is_wide {
-            self.problems
-                .push(format!("{place}: `{text}` is passed by value, use a pointer"));
+            self.problems.push(format!("{place}: `{text}` is passed by value, use a pointer"));
         }
     }
 }
@@ -241,16 +218,11 @@ fn docs_of(attributes: &[Attribute]) -> Vec<String> {
 }
 
 fn is_integer(ty: &Type) -> bool {
-    matches!(
-        text_of(ty).as_str(),
-        "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64"
-    )
+    matches!(text_of(ty).as_str(), "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64")
 }
 
 fn is_test(attributes: &[Attribute]) -> bool {
-    attributes
-        .iter()
-        .any(|a| a.path().is_ident("cfg") && text_of(&a.meta).contains("test"))
+    attributes.iter().any(|a| a.path().is_ident("cfg") && text_of(&a.meta).contains("test"))
 }
 
 fn is_exported(attributes: &[Attribute]) -> bool {
