@@ -88,7 +88,7 @@ lint_documentation() {
       declared = 0
       match($0, /theta_[a-z0-9_]+\(/)
       name = substr($0, RSTART, RLENGTH - 1)
-      if (comment !~ /[Aa]ny.thread|[Ss]ession.serial|[Ii]nit/) { print name ": its comment does not name its thread class"; bad = 1 }
+      if (comment !~ /\[(any|serial|init)\]/) { print name ": its comment ends without its thread class, [any], [serial] or [init]"; bad = 1 }
       comment = ""
     }
     END { exit bad }' "$ROOT/include/theta/theta.h"
