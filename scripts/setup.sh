@@ -12,27 +12,31 @@ need_packages() {
   for name in "$@"; do
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  command -v apt-get >/dev/null ||
-    fail "these packages are needed and apt-get is not here to install them: ${missing[*]}"
+  [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
 
-  local root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "install these packages as root, then try again: ${missing[*]}"
-    root=(sudo)
-  fi
+# install_packages NAME...: installs or upgrades. The lists are fetched when the first attempt does not know a package.
+install_packages() {
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@")
+  command -v apt-get >/dev/null ||
+    fail "these packages are needed and apt-get is not here to install them: $*"
   mkdir -p "$LOGS"
-  say "Installing ${missing[*]} (log: .cache/logs/apt.log)"
-  if ! apt_install "${root[@]}" >"$LOGS/apt.log" 2>&1; then
+  say "Installing $* (log: .cache/logs/apt.log)"
+  if ! { as_root "${install[@]}" || { as_root apt-get update && as_root "${install[@]}"; }; } >"$LOGS/apt.log" 2>&1; then
     tail -n 10 "$LOGS/apt.log" >&2
-    fail "could not install ${missing[*]}: look at the lines above, install them by hand, then try again"
+    fail "could not install $*: look at the lines above, install them by hand, then try again"
   fi
 }
 
-# Uses need_packages' `missing`. The lists are fetched only when the first attempt does not know a package.
-apt_install() {
-  local install=("$@" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
-  "${install[@]}" || { "$@" apt-get update && "${install[@]}"; }
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "not root, and there is no sudo: run as root: $*"
+    return 1
+  fi
 }
 
 # need_compiler: what building the Rust crates takes (ring and zstd carry C).
@@ -40,29 +44,26 @@ need_compiler() {
   command -v cc >/dev/null || need_packages gcc libc6-dev
 }
 
-# need_rust: a compiler at least as new as the workspace says.
+# need_rust: a compiler at least as new as the workspace says. Debian 12 keeps a current one for its web browsers.
 need_rust() {
-  local wanted found
+  local wanted found offered
   need_compiler
   wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
   found=$(rust_version)
-  if ! at_least "$found" "$wanted"; then
-    say "Rust $wanted or newer is needed, found ${found:-none}."
-    if [ "$(apt-cache policy rustc-web 2>/dev/null | grep -c Candidate)" -eq 0 ] && command -v apt-get >/dev/null; then
-      say "Reading the package lists."
-      as_root apt-get update >/dev/null 2>&1 || true
-    fi
-    if ! apt-cache show rustc-web cargo-web >/dev/null 2>&1; then
-      fail "install Rust $wanted or newer with rustup, or on Debian 12 the packages rustc-web and cargo-web"
-    fi
-    need_packages rustc-web cargo-web
-    # Debian's compiler goes before an older one in the home directory.
-    export PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc
-    hash -r
-    found=$(rust_version)
-    at_least "$found" "$wanted" ||
-      fail "rustc is ${found:-missing} after installing rustc-web: remove the older one from PATH, then try again"
-  fi
+  if at_least "$found" "$wanted"; then return 0; fi
+
+  say "Rust $wanted or newer is needed, found ${found:-none}."
+  mkdir -p "$LOGS"
+  if command -v apt-get >/dev/null; then as_root apt-get update >"$LOGS/apt.log" 2>&1 || true; fi
+  offered=$(apt-cache policy rustc-web 2>/dev/null | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p') || true
+  at_least "$offered" "$wanted" ||
+    fail "install Rust $wanted or newer with rustup, or on Debian 12 the packages rustc-web and cargo-web"
+  install_packages rustc-web cargo-web
+  # Before an older one in the home directory.
+  export PATH="/usr/bin:$PATH"
+  hash -r
+  found=$(rust_version)
+  at_least "$found" "$wanted" || fail "rustc is still ${found:-missing}: remove the older one from PATH, then try again"
 }
 
 # need_rust_lint: the formatter and the linter of the same toolchain.
@@ -78,16 +79,12 @@ need_rust_lint() {
 
 rust_version() {
   command -v cargo >/dev/null || return 0
-  "${RUSTC:-rustc}" --version 2>/dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p'
+  rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p'
 }
 
 # at_least FOUND WANTED
 at_least() {
   [ -n "$1" ] && [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
-}
-
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 need_python() {
