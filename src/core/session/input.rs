@@ -20,7 +20,7 @@ const POSITION_STEPS_PER_M: f32 = 1024.0;
 const POSITION_BITS: u32 = 19;
 const VELOCITY_STEPS_PER_UNIT: f32 = 128.0;
 const VELOCITY_BITS: u32 = 14;
-const ROTATION_BITS: u32 = 11;
+const ROTATION_BITS: u8 = 11;
 const AXIS_BITS: u32 = 11;
 
 /// The pose is there.
@@ -145,8 +145,13 @@ pub fn unpack(payload: &[u8], newest: &InputSample) -> Result<Vec<InputSample>, 
 
 fn write_body(out: &mut BitWriter, sample: &InputSample) {
     for pose in &sample.poses {
-        let usable = pose.rotation.iter().chain(&pose.position).all(|value| value.is_finite());
-        let flags = if usable { pose.flags & POSE_FLAGS } else { 0 };
+        // A pose that cannot be expressed is one that is not there.
+        let rotation = quantise_quat(pose.rotation, ROTATION_BITS);
+        let (Some(rotation), true) = (rotation, pose.position.iter().all(|value| value.is_finite())) else {
+            out.put(0, 2);
+            continue;
+        };
+        let flags = pose.flags & POSE_FLAGS;
         out.put(u64::from(flags), 2);
         if flags & POSE_VALID == 0 {
             continue;
@@ -154,10 +159,9 @@ fn write_body(out: &mut BitWriter, sample: &InputSample) {
         for value in pose.position {
             put_scaled(out, value, POSITION_STEPS_PER_M, POSITION_BITS);
         }
-        let [largest, a, b, c] = quantise_quat(pose.rotation, ROTATION_BITS);
-        out.put(largest as u64, 2);
-        for component in [a, b, c] {
-            out.put(component as u64, ROTATION_BITS);
+        out.put(rotation[0], 2);
+        for component in &rotation[1..] {
+            out.put(*component, u32::from(ROTATION_BITS));
         }
         let moving = pose.linear_velocity != [0.0; 3] || pose.angular_velocity != [0.0; 3];
         out.put_bool(moving);
@@ -192,9 +196,9 @@ fn read_body(bits: &mut BitReader<'_>, sample: &mut InputSample) -> Result<(), W
         for value in &mut pose.position {
             *value = get_scaled(bits, POSITION_STEPS_PER_M, POSITION_BITS)?;
         }
-        let mut lanes = [bits.get(2)? as i64, 0, 0, 0];
+        let mut lanes = [bits.get(2)?, 0, 0, 0];
         for lane in &mut lanes[1..] {
-            *lane = bits.get(ROTATION_BITS)? as i64;
+            *lane = bits.get(u32::from(ROTATION_BITS))?;
         }
         pose.rotation = dequantise_quat(lanes, ROTATION_BITS);
         if bits.get_bool()? {

@@ -8,6 +8,7 @@ use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 use super::io::Binding;
+use crate::wire::message::HostCertificate;
 
 /// An Ed25519 public key, 32 bytes.
 pub type PublicKey = [u8; 32];
@@ -16,34 +17,10 @@ pub type Signature = [u8; 64];
 /// The document a session is about: SHA-256 of its genesis.
 pub type DocumentId = [u8; 32];
 
-/// What a signature is for. The prefix keeps one purpose's signatures useless for every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The host proves its key over the transcript.
-    ServerAcknowledge,
-    /// The client proves its key over the transcript and the host's signature.
-    ClientProof,
-    /// An authority says that a key may host a document in a term.
-    HostCertificate,
-    /// An authority lets a key in.
-    MemberTicket,
-    /// The host refuses one message of a member.
-    Refusal,
-}
-
-impl Purpose {
-    /// The bytes in front of what is signed.
-    #[must_use]
-    pub const fn prefix(self) -> &'static [u8] {
-        match self {
-            Self::ServerAcknowledge => b"theta/1 server-ack\0",
-            Self::ClientProof => b"theta/1 client-proof\0",
-            Self::HostCertificate => b"theta/1 host-certificate\0",
-            Self::MemberTicket => b"theta/1 member-ticket\0",
-            Self::Refusal => b"theta/1 refusal\0",
-        }
-    }
-}
+/// What is in front of the host's proof over the transcript.
+const SERVER_ACKNOWLEDGE: &[u8] = b"theta/1 server-ack\0";
+/// What is in front of the client's proof over the transcript and the host's signature.
+const CLIENT_PROOF: &[u8] = b"theta/1 client-proof\0";
 
 /// A private key. Made from a seed that the application keeps; the core has no random source.
 #[derive(Clone)]
@@ -64,10 +41,11 @@ impl Identity {
         self.key.verifying_key().to_bytes()
     }
 
-    /// Signs `message` for one purpose.
+    /// Signs a statement: a purpose prefix and what follows it.
     #[must_use]
-    pub fn sign(&self, purpose: Purpose, message: &[u8]) -> Signature {
-        self.key.sign(&prefixed(purpose, message)).to_bytes()
+    pub fn sign(&self, statement: &[u8]) -> Signature {
+        debug_assert!(statement.starts_with(b"theta/1 "), "a statement names its purpose");
+        self.key.sign(statement).to_bytes()
     }
 }
 
@@ -78,22 +56,15 @@ impl core::fmt::Debug for Identity {
     }
 }
 
-/// True when `signature` over `message` is `key`'s, made for this purpose.
+/// True when `signature` over `statement` is `key`'s.
 ///
 /// Strict (RFC 8032 with canonical encodings, no small-order keys): two implementations must never disagree about
 /// who is who.
 #[must_use]
-pub fn verify(key: &PublicKey, purpose: Purpose, message: &[u8], signature: &Signature) -> bool {
+pub fn verify(key: &PublicKey, statement: &[u8], signature: &Signature) -> bool {
     let Ok(key) = VerifyingKey::from_bytes(key) else { return false };
     let signature = ed25519_dalek::Signature::from_bytes(signature);
-    !key.is_weak() && key.verify_strict(&prefixed(purpose, message), &signature).is_ok()
-}
-
-fn prefixed(purpose: Purpose, message: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(purpose.prefix().len() + message.len());
-    bytes.extend_from_slice(purpose.prefix());
-    bytes.extend_from_slice(message);
-    bytes
+    !key.is_weak() && key.verify_strict(statement, &signature).is_ok()
 }
 
 /// The transcript hash T of a handshake, over the bytes as they crossed the wire (never re-encoded) and the channel
@@ -112,13 +83,19 @@ pub fn transcript(hello: &[u8], core: &[u8], binding: &Binding) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// What the client signs: the transcript together with the host's signature over it.
+/// What the host signs to prove its key on this channel.
 #[must_use]
-pub fn client_transcript(transcript: &[u8; 32], server_signature: &Signature) -> [u8; 32] {
+pub fn server_statement(transcript: &[u8; 32]) -> Vec<u8> {
+    [SERVER_ACKNOWLEDGE, transcript].concat()
+}
+
+/// What the client signs to prove its key on this channel: the transcript together with the host's signature over it.
+#[must_use]
+pub fn client_statement(transcript: &[u8; 32], server_signature: &Signature) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(transcript);
     hash.update(server_signature);
-    hash.finalize().into()
+    [CLIENT_PROOF, &hash.finalize()].concat()
 }
 
 /// SHA-256 of anything, as ids are made.
@@ -127,14 +104,18 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// What an authority signs to certify a host: document, host key, term.
+/// An authority's statement that `host_key` may host `document` in `term`.
 #[must_use]
-pub fn host_certificate_message(document: &DocumentId, host_key: &PublicKey, term: u32) -> [u8; 68] {
-    let mut message = [0; 68];
-    message[..32].copy_from_slice(document);
-    message[32..64].copy_from_slice(host_key);
-    message[64..].copy_from_slice(&term.to_le_bytes());
-    message
+pub fn certify_host(authority: &Identity, document: DocumentId, host_key: PublicKey, term: u32) -> HostCertificate {
+    let mut certificate = HostCertificate {
+        document_id: document,
+        host_key,
+        authority_key: authority.public_key(),
+        term,
+        signature: [0; 64],
+    };
+    certificate.signature = authority.sign(&certificate.signed_bytes());
+    certificate
 }
 
 /// Draws bytes that nobody else can guess from one secret seed: SHA-256 in counter mode. The seed comes from the
@@ -177,10 +158,10 @@ mod tests {
     #[test]
     fn a_signature_serves_one_purpose() {
         let identity = Identity::from_seed(&[7; 32]);
-        let signature = identity.sign(Purpose::ClientProof, b"x");
-        assert!(verify(&identity.public_key(), Purpose::ClientProof, b"x", &signature));
-        assert!(!verify(&identity.public_key(), Purpose::ServerAcknowledge, b"x", &signature));
-        assert!(!verify(&identity.public_key(), Purpose::ClientProof, b"y", &signature));
+        let signature = identity.sign(&server_statement(&[1; 32]));
+        assert!(verify(&identity.public_key(), &server_statement(&[1; 32]), &signature));
+        assert!(!verify(&identity.public_key(), &server_statement(&[2; 32]), &signature));
+        assert!(!verify(&identity.public_key(), &[CLIENT_PROOF, &[1; 32]].concat(), &signature));
     }
 
     #[test]
@@ -190,7 +171,7 @@ mod tests {
         weak[0] = 1;
         let mut signature = [0; 64];
         signature[0] = 1;
-        assert!(!verify(&weak, Purpose::ClientProof, b"x", &signature));
+        assert!(!verify(&weak, b"theta/1 x", &signature));
     }
 
     #[test]

@@ -8,8 +8,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::keys::{DocumentId, Identity, PublicKey, Purpose, Signature, verify};
-use crate::wire::message::Role;
+use super::keys::{DocumentId, Identity, PublicKey, Signature, verify};
+use crate::wire::message::{Role, WireEnum};
 
 /// Longest ticket string that is looked at, in bytes.
 pub const MAX_TICKET_CHARS: usize = 1024;
@@ -162,7 +162,7 @@ impl MemberTicket {
             authority: authority.public_key(),
             signature: [0; 64],
         };
-        ticket.signature = authority.sign(Purpose::MemberTicket, &ticket.signed_bytes());
+        ticket.signature = authority.sign(&ticket.statement());
         ticket
     }
 
@@ -175,6 +175,10 @@ impl MemberTicket {
         bytes[66..74].copy_from_slice(&self.expires_unix_s.to_le_bytes());
         bytes[74..106].copy_from_slice(&self.authority);
         bytes
+    }
+
+    fn statement(&self) -> Vec<u8> {
+        [b"theta/1 member-ticket\0".as_slice(), &self.signed_bytes()].concat()
     }
 
     /// The bytes that travel.
@@ -203,7 +207,7 @@ impl MemberTicket {
         Ok(Self {
             document: take(1),
             client_key: take(33),
-            role: Role::from_wire(bytes[65]).ok_or(DAMAGED)?,
+            role: Role::from_number(u16::from(bytes[65])).map_err(|_| DAMAGED)?,
             expires_unix_s: u64::from_le_bytes(expires),
             authority: take(74),
             signature,
@@ -216,7 +220,7 @@ impl MemberTicket {
             return Err(TicketError::Document);
         }
         if self.authority != pin.authority
-            || !verify(&self.authority, Purpose::MemberTicket, &self.signed_bytes(), &self.signature)
+            || !verify(&self.authority, &self.statement(), &self.signature)
         {
             return Err(TicketError::Signature);
         }

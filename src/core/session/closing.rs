@@ -1,0 +1,47 @@
+//! Why a link ends, on its way from the check that failed to the transport that closes.
+
+use crate::wire::WireError;
+use crate::wire::codes::DisconnectCode;
+
+/// A reason to end one link: the code a program reads and the sentence a person does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Why, as a number.
+    pub code: DisconnectCode,
+    /// Why, as a sentence, with what to do about it.
+    pub reason: String,
+}
+
+impl Closing {
+    /// Ends with the code's own sentence and hint.
+    #[must_use]
+    pub fn new(code: DisconnectCode) -> Self {
+        Self { code, reason: format!("{} {}", code.sentence(), code.hint()) }
+    }
+
+    /// Ends with the code's sentence and what was found in particular.
+    #[must_use]
+    pub fn because(code: DisconnectCode, detail: impl core::fmt::Display) -> Self {
+        Self { code, reason: format!("{} {detail}. {}", code.sentence(), code.hint()) }
+    }
+
+    /// What a message that does not decode means for the link it came on.
+    #[must_use]
+    pub fn from_message(error: &WireError) -> Self {
+        let code = match error {
+            WireError::OverLimit { .. } => DisconnectCode::LimitExceeded,
+            _ => DisconnectCode::BadMessage,
+        };
+        Self::because(code, error)
+    }
+
+    /// What a packet that fails its checks means on a reliable lane, which must not have holes.
+    #[must_use]
+    pub fn from_packet(error: &WireError) -> Self {
+        let code = match error {
+            WireError::BadCrc => DisconnectCode::BadCrc,
+            _ => DisconnectCode::BadEnvelope,
+        };
+        Self::because(code, error)
+    }
+}

@@ -1,0 +1,281 @@
+//! One link's packets: sequence numbers, sealing and opening, replay protection, lanes, and the queue of what is to be
+//! sent. Both machines have one for each link, and nothing else touches an envelope.
+//!
+//! On a reliable lane every fault ends the link, for such a lane must not have holes. On a datagram lane a bad packet
+//! is counted by reason and dropped: anybody can send a datagram.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::closing::Closing;
+use super::io::LinkOutput;
+use crate::types::Lane;
+use crate::wire::WireError;
+use crate::wire::codes::DisconnectCode;
+use crate::wire::envelope::{self, Compressor, ENVELOPE_BYTES, MESSAGE_HEADER_BYTES, PacketHeader, VerifiedPacket};
+use crate::wire::limits::{MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES};
+use crate::wire::message::{LaneCount, Message};
+use crate::wire::packet::PacketBuilder;
+use crate::wire::replay::{Freshness, ReplayWindow};
+
+/// A boxed compressor that may move between threads.
+pub type SharedCompressor = Box<dyn Compressor + Send>;
+
+/// What has crossed a link, by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketCounters {
+    /// Packets sealed and queued.
+    pub sent: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Packets that passed every check.
+    pub received: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Datagrams dropped because they are not valid packets.
+    pub dropped_malformed: u64,
+    /// Datagrams dropped because they were seen before or are too old to tell.
+    pub dropped_replayed: u64,
+    /// Datagrams dropped because they belong to another epoch or schema.
+    pub dropped_foreign: u64,
+}
+
+#[derive(Debug, Default)]
+struct Incoming {
+    window: ReplayWindow,
+    received: u32,
+    newest: u32,
+}
+
+/// See the module.
+pub struct Courier {
+    epoch_out: u16,
+    epoch_in: u16,
+    schema_hash: u64,
+    agreed: bool,
+    compressor: Option<SharedCompressor>,
+    compression_agreed: bool,
+    max_datagram_bytes: usize,
+    outgoing: BTreeMap<Lane, u32>,
+    incoming: BTreeMap<Lane, Incoming>,
+    outputs: VecDeque<LinkOutput>,
+    packet: PacketBuilder,
+    counters: PacketCounters,
+    closed: bool,
+}
+
+impl core::fmt::Debug for Courier {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Courier")
+            .field("epoch_out", &self.epoch_out)
+            .field("epoch_in", &self.epoch_in)
+            .field("outputs", &self.outputs.len())
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Courier {
+    /// A link in its handshake: epoch 0, no schema, no compression.
+    #[must_use]
+    pub fn new(compressor: Option<SharedCompressor>) -> Self {
+        Self {
+            epoch_out: 0,
+            epoch_in: 0,
+            schema_hash: 0,
+            agreed: false,
+            compressor,
+            compression_agreed: false,
+            max_datagram_bytes: MAX_DATAGRAM_BYTES,
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            packet: PacketBuilder::new(MAX_PACKET_BYTES),
+            counters: PacketCounters::default(),
+            closed: false,
+        }
+    }
+
+    /// The hash of the compressor's dictionary; zero without one.
+    #[must_use]
+    pub fn dictionary_hash(&self) -> u64 {
+        self.compressor.as_ref().map_or(0, |compressor| compressor.dictionary_hash())
+    }
+
+    /// What the path takes now.
+    pub fn set_max_datagram_bytes(&mut self, bytes: usize) {
+        self.max_datagram_bytes = bytes.min(MAX_DATAGRAM_BYTES);
+    }
+
+    /// Room for message bodies in one datagram.
+    #[must_use]
+    pub const fn datagram_room(&self) -> usize {
+        self.max_datagram_bytes.saturating_sub(ENVELOPE_BYTES + MESSAGE_HEADER_BYTES)
+    }
+
+    /// Packets that go out from now on belong to the agreed session; sequences begin again.
+    pub fn agree_outgoing(&mut self, epoch: u16, schema_hash: u64, compress: bool) {
+        self.epoch_out = epoch;
+        self.schema_hash = schema_hash;
+        self.compression_agreed = compress;
+        self.agreed = true;
+        self.outgoing.clear();
+    }
+
+    /// Packets that come in from now on must belong to the agreed session.
+    pub fn agree_incoming(&mut self, epoch: u16, schema_hash: u64) {
+        self.epoch_in = epoch;
+        self.schema_hash = schema_hash;
+        self.incoming.clear();
+    }
+
+    /// Opens our direction of a reliable lane.
+    pub fn open_lane(&mut self, lane: Lane) {
+        self.outputs.push_back(LinkOutput::OpenLane { lane, schema_hash: self.schema_hash });
+    }
+
+    /// The preface of the other end's direction: on any lane but control it must name the agreed schema.
+    pub fn check_preface(&self, lane: Lane, schema_hash: u64) -> Result<(), Closing> {
+        if lane != Lane::Control && (self.epoch_in == 0 || schema_hash != self.schema_hash) {
+            return Err(Closing::because(DisconnectCode::SchemaMismatch, "a stream was opened with another schema hash"));
+        }
+        Ok(())
+    }
+
+    /// Nothing more goes out on this lane.
+    pub fn finish_lane(&mut self, lane: Lane) {
+        self.outputs.push_back(LinkOutput::FinishLane(lane));
+    }
+
+    /// Seals messages into one packet and queues it. The packet's sequence comes back.
+    ///
+    /// # Errors
+    /// When a message breaks its own limits or the packet does not fit the lane; nothing is queued then.
+    pub fn send(&mut self, lane: Lane, messages: &[Message<'_>]) -> Result<u32, WireError> {
+        let limit = if lane.is_reliable() { MAX_PACKET_BYTES } else { self.max_datagram_bytes };
+        self.packet.restart(limit, false);
+        for message in messages {
+            self.packet.push(message)?;
+        }
+        let sequence = self.outgoing.get(&lane).copied().unwrap_or(0) + 1;
+        let header = PacketHeader {
+            sequence,
+            epoch: self.epoch_out,
+            schema: if self.agreed { self.schema_hash as u16 } else { 0 },
+            ..PacketHeader::default()
+        };
+        let compressor = match &mut self.compressor {
+            Some(compressor) if self.compression_agreed && lane.is_reliable() => Some(&mut **compressor as &mut dyn Compressor),
+            _ => None,
+        };
+        let mut packet = Vec::new();
+        self.packet.seal(&header, compressor, &mut packet)?;
+        self.outgoing.insert(lane, sequence);
+        self.counters.sent += 1;
+        self.counters.sent_bytes += packet.len() as u64;
+        if !self.closed {
+            self.outputs.push_back(LinkOutput::Transmit { lane, packet });
+        }
+        Ok(sequence)
+    }
+
+    /// The newest sequence sent on a lane in this epoch; zero before the first.
+    #[must_use]
+    pub fn newest_sent(&self, lane: Lane) -> u32 {
+        self.outgoing.get(&lane).copied().unwrap_or(0)
+    }
+
+    /// Checks a packet. `Ok(None)` means dropped and counted, which only happens on datagram lanes.
+    pub fn receive<'a>(
+        &mut self,
+        lane: Lane,
+        bytes: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Option<VerifiedPacket<'a>>, Closing> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) if self.compression_agreed => Some(&mut **compressor as &mut dyn Compressor),
+            _ => None,
+        };
+        let packet = match envelope::open(bytes, compressor, scratch) {
+            Ok(packet) => packet,
+            Err(error) if lane.is_reliable() => return Err(Closing::from_packet(&error)),
+            Err(_) => {
+                self.counters.dropped_malformed += 1;
+                return Ok(None);
+            }
+        };
+        let header = *packet.header();
+        let schema = if self.epoch_in == 0 { 0 } else { self.schema_hash as u16 };
+        if header.epoch != self.epoch_in || header.schema != schema {
+            if lane.is_reliable() {
+                return Err(Closing::new(DisconnectCode::EpochFenced));
+            }
+            self.counters.dropped_foreign += 1;
+            return Ok(None);
+        }
+        let incoming = self.incoming.entry(lane).or_default();
+        if lane.is_reliable() {
+            if header.sequence != incoming.newest.wrapping_add(1) {
+                let detail = format!("sequence {} after {}", header.sequence, incoming.newest);
+                return Err(Closing::because(DisconnectCode::BadEnvelope, detail));
+            }
+        } else if incoming.window.accept(header.sequence) != Freshness::New {
+            self.counters.dropped_replayed += 1;
+            return Ok(None);
+        }
+        incoming.received = incoming.received.wrapping_add(1);
+        incoming.newest = incoming.newest.max(header.sequence);
+        self.counters.received += 1;
+        self.counters.received_bytes += bytes.len() as u64;
+        Ok(Some(packet))
+    }
+
+    /// Packets received by lane, for heartbeats.
+    #[must_use]
+    pub fn lane_counts(&self) -> Vec<LaneCount> {
+        let counts = self.incoming.iter().filter(|(lane, _)| !matches!(lane, Lane::Bulk(_)));
+        counts
+            .map(|(lane, incoming)| LaneCount {
+                lane: lane.wire_id(),
+                received: incoming.received,
+                newest: incoming.newest,
+            })
+            .collect()
+    }
+
+    /// Forgets a finished bulk lane's sequence.
+    pub fn forget_lane(&mut self, lane: Lane) {
+        self.incoming.remove(&lane);
+        self.outgoing.remove(&lane);
+    }
+
+    /// Ends the link: what is queued still goes, nothing after it.
+    pub fn close(&mut self, closing: &Closing) {
+        if !self.closed {
+            self.closed = true;
+            self.outputs.push_back(LinkOutput::Close { code: closing.code, reason: closing.reason.clone() });
+        }
+    }
+
+    /// The transport is gone: nothing queued can leave any more.
+    pub fn transport_closed(&mut self) {
+        self.closed = true;
+        self.outputs.clear();
+    }
+
+    /// True once closed by either side.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The next thing for the driver to do on this link.
+    pub fn poll(&mut self) -> Option<LinkOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// What has crossed the link.
+    #[must_use]
+    pub const fn counters(&self) -> &PacketCounters {
+        &self.counters
+    }
+}

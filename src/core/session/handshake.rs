@@ -1,0 +1,415 @@
+//! The three-message handshake, both sides, as functions of bytes: hello, acknowledgement, confirmation.
+//!
+//! Each side proves its key over the same transcript: the hello and the acknowledged core as they crossed the wire,
+//! and the channel that carried them. A node in the middle that ends the transport on both sides has another channel;
+//! one that changes a byte has another transcript; one that replays has another nonce. None can sign.
+//!
+//! Called by the host and peer machines. Nothing here keeps state, sends or waits.
+
+use crate::schema::Schema;
+use crate::wire::WireError;
+use crate::wire::codes::{CapabilityReason, DisconnectCode};
+use crate::wire::message::{
+    AcknowledgeCore, Admission, BindingKind, Capability, ComponentLayout, CompressionKind, HostCertificate,
+    RefusedCapability, Role, SecurityMode, SessionAcknowledge, SessionConfirm, SessionHello, TransportKind, Version,
+    WireEnum,
+};
+
+use super::closing::Closing;
+use super::io::Binding;
+use super::keys::{Identity, client_statement, server_statement, sha256, transcript, verify};
+use super::ticket::{MemberTicket, Pin, Ticket, TicketError};
+
+/// The capabilities this build has, as a mask.
+#[must_use]
+pub fn supported_capabilities() -> u64 {
+    Capability::Datagrams.bit() | Capability::Compression.bit() | Capability::PredictiveInput.bit()
+}
+
+/// What both sides agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// The lower of the two protocol versions.
+    pub version: Version,
+    /// What was asked for and is supported.
+    pub capabilities: u64,
+    /// What was asked for and is not, with the reason.
+    pub refused: Vec<RefusedCapability>,
+    /// How packet bodies may be compressed.
+    pub compression: CompressionKind,
+    /// Names the session; new for every start of a host.
+    pub session_id: [u8; 16],
+    /// The host's simulation rate.
+    pub tick_rate_hz: u32,
+    /// The epoch of all packets after the handshake.
+    pub epoch: u16,
+    /// The host's key, proved.
+    pub host_key: [u8; 32],
+}
+
+/// What the host brings to every handshake.
+#[derive(Clone, Debug)]
+pub struct HostTerms {
+    /// The key that acknowledges.
+    pub identity: Identity,
+    /// What makes that key a host of this document.
+    pub certificate: HostCertificate,
+    /// This run of the host.
+    pub session_id: [u8; 16],
+    /// Simulation rate.
+    pub tick_rate_hz: u16,
+    /// Hash of the compression dictionary; zero without one.
+    pub dictionary_hash: u64,
+}
+
+impl HostTerms {
+    /// Whom a client should expect.
+    #[must_use]
+    pub const fn pin(&self) -> Pin {
+        Pin { document: self.certificate.document_id, authority: self.certificate.authority_key }
+    }
+}
+
+/// A hello that can be answered: what the host must remember until the confirmation.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// What was agreed.
+    pub agreement: Agreement,
+    /// The client's key, claimed.
+    pub client_key: [u8; 32],
+    /// The client's display name.
+    pub client_name: String,
+    /// What the client sent for the application to judge.
+    pub application: Vec<u8>,
+    client_statement: Vec<u8>,
+}
+
+/// The host answers a hello: an offer to remember and the acknowledgement to send.
+pub fn answer_hello(
+    terms: &HostTerms,
+    schema: &Schema,
+    hello_bytes: &[u8],
+    hello: &SessionHello,
+    binding: &Binding,
+    server_nonce: [u8; 32],
+) -> Result<(Offer, SessionAcknowledge), Closing> {
+    let version = agree_version(hello.version)?;
+    check_transport(hello, binding.kind)?;
+    check_schema(schema, hello)?;
+    if hello.security_modes & SecurityMode::Transport.bit() as u32 == 0 {
+        return Err(Closing::new(DisconnectCode::SecurityFloor));
+    }
+    if hello.document_id.is_some_and(|document| document != terms.certificate.document_id) {
+        return Err(Closing::new(DisconnectCode::WrongDocument));
+    }
+    let compression = agree_compression(terms, hello);
+    let (capabilities, refused) = agree_capabilities(hello.capabilities, compression);
+    let agreement = Agreement {
+        version,
+        capabilities,
+        refused,
+        compression,
+        session_id: terms.session_id,
+        tick_rate_hz: u32::from(terms.tick_rate_hz),
+        epoch: 1,
+        host_key: terms.identity.public_key(),
+    };
+    let core = AcknowledgeCore {
+        version,
+        server_nonce,
+        session_id: terms.session_id,
+        document_id: terms.certificate.document_id,
+        host_key: agreement.host_key,
+        certificate: terms.certificate.clone(),
+        term: terms.certificate.term,
+        session_epoch: agreement.epoch,
+        schema_hash: schema.hash(),
+        capabilities,
+        refused: agreement.refused.clone(),
+        binding: binding.kind,
+        x25519_key: None,
+        compression,
+        dictionary_hash: if compression == CompressionKind::None { 0 } else { terms.dictionary_hash },
+        security_mode: SecurityMode::Transport,
+        tick_rate_hz: terms.tick_rate_hz,
+    };
+    let core = core.encode().map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
+    let transcript = transcript(hello_bytes, &core, binding);
+    let signature = terms.identity.sign(&server_statement(&transcript));
+    let offer = Offer {
+        agreement,
+        client_key: hello.client_key,
+        client_name: hello.client_name.clone(),
+        application: hello.application.clone(),
+        client_statement: client_statement(&transcript, &signature),
+    };
+    Ok((offer, SessionAcknowledge { core, signature }))
+}
+
+/// How a host decides on admission without a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenDoor {
+    /// Nobody enters without a ticket.
+    Closed,
+    /// Whoever is on this machine enters with this role: the dev mode.
+    Loopback(Role),
+}
+
+/// The host checks the client's proof and what it asks to be let in with: the role, or why not.
+pub fn check_confirm(
+    terms: &HostTerms,
+    offer: &Offer,
+    confirm: &SessionConfirm,
+    door: OpenDoor,
+    is_loopback: bool,
+    now_unix_s: u64,
+) -> Result<Role, Closing> {
+    if !verify(&offer.client_key, &offer.client_statement, &confirm.signature) {
+        return Err(Closing::new(DisconnectCode::BadClientProof));
+    }
+    match &confirm.admission {
+        Admission::MemberTicket(bytes) => MemberTicket::decode(bytes)
+            .and_then(|ticket| ticket.grant(&terms.pin(), &offer.client_key, now_unix_s))
+            .map_err(|error| Closing::because(ticket_code(&error), error)),
+        Admission::None => match door {
+            OpenDoor::Loopback(role) if is_loopback => Ok(role),
+            _ => Err(Closing::new(DisconnectCode::AdmissionRequired)),
+        },
+        Admission::Invite(_) | Admission::Bearer(_) => {
+            Err(Closing::because(DisconnectCode::TicketInvalid, "this host admits by member ticket"))
+        }
+    }
+}
+
+const fn ticket_code(error: &TicketError) -> DisconnectCode {
+    match error {
+        TicketError::Expired => DisconnectCode::TicketExpired,
+        TicketError::Key => DisconnectCode::TicketWrongKey,
+        TicketError::Document => DisconnectCode::TicketWrongDocument,
+        _ => DisconnectCode::TicketInvalid,
+    }
+}
+
+/// What a client brings to a handshake.
+#[derive(Clone, Debug)]
+pub struct ClientTerms {
+    /// The client's key.
+    pub identity: Identity,
+    /// Display name.
+    pub name: String,
+    /// For the host's application to judge.
+    pub application: Vec<u8>,
+    /// Whom to expect, and the member ticket.
+    pub ticket: Ticket,
+    /// Capabilities to ask for.
+    pub capabilities: u64,
+    /// Hash of the compression dictionary; zero without one.
+    pub dictionary_hash: u64,
+}
+
+/// The client's opening.
+#[must_use]
+pub fn client_hello(terms: &ClientTerms, schema: &Schema, binding: &Binding, client_nonce: [u8; 32]) -> SessionHello {
+    let mut compressions = CompressionKind::None.bit();
+    let mut dictionaries = Vec::new();
+    if terms.dictionary_hash != 0 {
+        compressions |= CompressionKind::ZstdDictionary.bit();
+        dictionaries.push(terms.dictionary_hash);
+    }
+    SessionHello {
+        version: Version::CURRENT,
+        client_nonce,
+        client_key: terms.identity.public_key(),
+        schema_hash: schema.hash(),
+        components: schema
+            .components()
+            .iter()
+            .map(|component| ComponentLayout {
+                id: component.id,
+                layout_hash: component.layout_hash,
+                name: component.name.clone(),
+            })
+            .collect(),
+        manifest_checksum: Some(sha256(schema.manifest().as_bytes())),
+        document_id: terms.ticket.pin.map(|pin| pin.document),
+        transports: transport_of(binding.kind).bit() as u32,
+        compressions: compressions as u32,
+        security_modes: SecurityMode::Transport.bit() as u32,
+        capabilities: terms.capabilities,
+        dictionaries,
+        client_name: terms.name.clone(),
+        application: terms.application.clone(),
+        ..SessionHello::default()
+    }
+}
+
+/// The client checks who answered and what was agreed: the agreement and the proof to send.
+pub fn check_acknowledge(
+    terms: &ClientTerms,
+    schema: &Schema,
+    hello_bytes: &[u8],
+    acknowledge: &SessionAcknowledge,
+    binding: &Binding,
+    is_loopback: bool,
+) -> Result<(Agreement, SessionConfirm), Closing> {
+    let core = AcknowledgeCore::decode(&acknowledge.core).map_err(|error| Closing::from_message(&error))?;
+    if core.binding != binding.kind {
+        return Err(Closing::new(DisconnectCode::BindingMismatch));
+    }
+    let transcript = transcript(hello_bytes, &acknowledge.core, binding);
+    if !verify(&core.host_key, &server_statement(&transcript), &acknowledge.signature) {
+        return Err(Closing::new(DisconnectCode::BadHostProof));
+    }
+    // From here on the core is what the holder of `host_key` said, on this channel, to this hello. Who is that?
+    check_host(terms, &core, is_loopback)?;
+    if core.version.major != Version::CURRENT.major || core.version > Version::CURRENT {
+        return Err(Closing::because(DisconnectCode::VersionMismatch, versions(core.version)));
+    }
+    if core.schema_hash != schema.hash() {
+        return Err(Closing::new(DisconnectCode::SchemaMismatch));
+    }
+    if core.security_mode != SecurityMode::Transport {
+        return Err(Closing::new(DisconnectCode::SecurityFloor));
+    }
+    // What was neither asked for nor offered cannot be agreed: somebody changed it, or the host is broken.
+    let refused = core.refused.iter().fold(0, |mask, refused| mask | refused.capability.bit());
+    let unasked = core.capabilities & !terms.capabilities;
+    if unasked != 0 || core.capabilities & refused != 0 || core.capabilities | refused != terms.capabilities {
+        return Err(Closing::because(DisconnectCode::ProtocolViolation, "the agreed capabilities are not those asked for"));
+    }
+    if core.compression != CompressionKind::None && core.dictionary_hash != terms.dictionary_hash {
+        return Err(Closing::because(DisconnectCode::ProtocolViolation, "compression with another dictionary"));
+    }
+    if core.session_epoch == 0 || core.tick_rate_hz == 0 {
+        return Err(Closing::because(DisconnectCode::ProtocolViolation, "an epoch or a tick rate of zero"));
+    }
+    let agreement = Agreement {
+        version: core.version,
+        capabilities: core.capabilities,
+        refused: core.refused,
+        compression: core.compression,
+        session_id: core.session_id,
+        tick_rate_hz: u32::from(core.tick_rate_hz),
+        epoch: core.session_epoch,
+        host_key: core.host_key,
+    };
+    let signature = terms.identity.sign(&client_statement(&transcript, &acknowledge.signature));
+    let admission = terms.ticket.member.clone().map_or(Admission::None, Admission::MemberTicket);
+    Ok((agreement, SessionConfirm { signature, admission }))
+}
+
+fn check_host(terms: &ClientTerms, core: &AcknowledgeCore, is_loopback: bool) -> Result<(), Closing> {
+    let certificate = &core.certificate;
+    let fits = certificate.host_key == core.host_key
+        && certificate.document_id == core.document_id
+        && certificate.term == core.term
+        && verify(&certificate.authority_key, &certificate.signed_bytes(), &certificate.signature);
+    if !fits {
+        return Err(Closing::new(DisconnectCode::BadHostCertificate));
+    }
+    match terms.ticket.pin {
+        Some(pin) if pin.document != core.document_id => Err(Closing::new(DisconnectCode::WrongDocument)),
+        Some(pin) if pin.authority != certificate.authority_key => {
+            Err(Closing::because(DisconnectCode::BadHostCertificate, "another authority certified this host"))
+        }
+        Some(_) => Ok(()),
+        None if is_loopback => Ok(()),
+        None => Err(Closing::because(
+            DisconnectCode::BadHostCertificate,
+            "the ticket names no authority, and the host is not on this machine",
+        )),
+    }
+}
+
+fn agree_version(theirs: Version) -> Result<Version, Closing> {
+    if theirs.major == Version::CURRENT.major {
+        Ok(theirs.min(Version::CURRENT))
+    } else {
+        Err(Closing::because(DisconnectCode::VersionMismatch, versions(theirs)))
+    }
+}
+
+fn versions(theirs: Version) -> String {
+    format!("This side speaks {}, the other {theirs}", Version::CURRENT)
+}
+
+const fn transport_of(binding: BindingKind) -> TransportKind {
+    match binding {
+        BindingKind::Memory => TransportKind::Memory,
+        BindingKind::TlsExporter => TransportKind::Quic,
+        BindingKind::DtlsCertificates => TransportKind::WebRtc,
+        BindingKind::PinnedCertificate => TransportKind::WebTransport,
+    }
+}
+
+fn check_transport(hello: &SessionHello, binding: BindingKind) -> Result<(), Closing> {
+    if u64::from(hello.transports) & transport_of(binding).bit() == 0 {
+        return Err(Closing::new(DisconnectCode::BindingUnsupported));
+    }
+    Ok(())
+}
+
+fn agree_compression(terms: &HostTerms, hello: &SessionHello) -> CompressionKind {
+    let shared = terms.dictionary_hash != 0
+        && u64::from(hello.compressions) & CompressionKind::ZstdDictionary.bit() != 0
+        && hello.dictionaries.contains(&terms.dictionary_hash);
+    if shared { CompressionKind::ZstdDictionary } else { CompressionKind::None }
+}
+
+fn agree_capabilities(asked: u64, compression: CompressionKind) -> (u64, Vec<RefusedCapability>) {
+    let mut granted = asked & supported_capabilities();
+    if compression == CompressionKind::None {
+        granted &= !Capability::Compression.bit();
+    }
+    let refused = Capability::ALL
+        .iter()
+        .copied()
+        .filter(|capability| asked & !granted & capability.bit() != 0)
+        .map(|capability| {
+            let reason = match capability {
+                Capability::Compression => CapabilityReason::MissingDictionary,
+                _ => CapabilityReason::NotSupported,
+            };
+            RefusedCapability { capability, reason }
+        })
+        .collect();
+    (granted, refused)
+}
+
+/// Compares component by component, so that a refusal can name what differs.
+fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
+    if hello.schema_hash == schema.hash() {
+        return Ok(());
+    }
+    let mut differences = Vec::new();
+    for ours in schema.components() {
+        match hello.components.iter().find(|theirs| theirs.id == ours.id) {
+            None => differences.push(format!("\"{}\" is missing at the peer", ours.name)),
+            Some(theirs) if theirs.layout_hash != ours.layout_hash => {
+                differences.push(format!("\"{}\" has other fields", ours.name));
+            }
+            Some(_) => {}
+        }
+    }
+    for theirs in &hello.components {
+        if schema.index_of(theirs.id).is_none() {
+            differences.push(format!("\"{}\" is missing at the host", theirs.name));
+        }
+    }
+    const NAMED: usize = 6;
+    let more = differences.len().saturating_sub(NAMED);
+    differences.truncate(NAMED);
+    if more > 0 {
+        differences.push(format!("and {more} more"));
+    }
+    if differences.is_empty() {
+        differences.push("the hashes differ although the listed components agree".to_owned());
+    }
+    Err(Closing::because(DisconnectCode::SchemaMismatch, differences.join(", ")))
+}
+
+/// The error a machine reports when its own message cannot be encoded: a configuration past a limit.
+#[must_use]
+pub fn own_message_error(error: &WireError) -> Closing {
+    Closing::because(DisconnectCode::InternalFault, error)
+}

@@ -1,0 +1,499 @@
+//! One link of the host: its stages, its handshake, and what the peer at its other end may say.
+
+use crate::replication::LinkKey;
+use crate::types::{Lane, PeerId, Tick, Time};
+use crate::wire::codes::{DisconnectCode, RefusalReason};
+use crate::wire::envelope::RawMessage;
+use crate::wire::message::{
+    Admitted, CompressionKind, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role, SessionControl,
+};
+
+use super::super::closing::Closing;
+use super::super::closing_of_transport;
+use super::super::courier::{Courier, SharedCompressor};
+use super::super::handshake::{Offer, answer_hello, check_confirm};
+use super::super::heart::Heart;
+use super::super::input::{InputSample, unpack};
+use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
+use super::super::role::may_send;
+use super::sync::Sync;
+use super::{Announcement, Common, HostConfig, LinkStatistics, closing, ending};
+
+/// Refusals sent to one peer within a second; further ones are counted only.
+const MAX_REFUSALS_PER_S: u32 = 4;
+/// Forbidden messages after which the sender is no longer mistaken but hostile.
+const MAX_FORBIDDEN: u32 = 1000;
+
+/// How far a link has come.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing valid has come yet.
+    AwaitHello,
+    /// Acknowledged; the client's proof is next.
+    AwaitConfirm(Box<Offer>),
+    /// Proved; the application decides.
+    AwaitAdmission { granted: Role, info: PeerInfo },
+    /// Let in; the client loads its level.
+    Loading(PeerInfo),
+    /// The world is on its way, or there.
+    Playing(PeerInfo),
+    /// Over.
+    Ended,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct HostLink {
+    id: LinkId,
+    stage: Stage,
+    binding: Option<Binding>,
+    is_loopback: bool,
+    handshake_deadline: Time,
+    half_open: bool,
+    courier: Courier,
+    heart: Heart,
+    sync: Sync,
+    newest_input: Tick,
+    inputs: u64,
+    refusals: u32,
+    refusals_since: Time,
+    forbidden: u32,
+    scratch: Vec<u8>,
+}
+
+impl HostLink {
+    pub fn new(id: LinkId, now: Time, config: &HostConfig, compressor: Option<SharedCompressor>) -> Self {
+        Self {
+            id,
+            stage: Stage::AwaitHello,
+            binding: None,
+            is_loopback: false,
+            handshake_deadline: now.plus_ms(config.handshake_timeout_ms),
+            half_open: false,
+            courier: Courier::new(compressor),
+            heart: Heart::new(now, config.idle_timeout_ms),
+            sync: Sync::default(),
+            newest_input: Tick::ZERO,
+            inputs: 0,
+            refusals: 0,
+            refusals_since: now,
+            forbidden: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    pub const fn id(&self) -> LinkId {
+        self.id
+    }
+
+    pub fn courier(&mut self) -> &mut Courier {
+        &mut self.courier
+    }
+
+    pub fn is_over(&self, _now: Time) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    pub fn is_member(&self, key: &[u8; 32]) -> bool {
+        self.info().is_some_and(|info| &info.identity_key == key)
+    }
+
+    fn info(&self) -> Option<&PeerInfo> {
+        match &self.stage {
+            Stage::AwaitAdmission { info, .. } | Stage::Loading(info) | Stage::Playing(info) => Some(info),
+            _ => None,
+        }
+    }
+
+    /// The member at the other end, once admitted.
+    pub fn member_info(&self) -> Option<PeerInfo> {
+        match &self.stage {
+            Stage::Loading(info) | Stage::Playing(info) => Some(info.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn key(&self) -> LinkKey {
+        LinkKey(self.id.0)
+    }
+
+    pub fn next_wake(&self) -> Time {
+        match self.stage {
+            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. } => {
+                self.handshake_deadline.min(self.heart.next_wake())
+            }
+            _ => self.heart.next_wake(),
+        }
+    }
+
+    pub fn statistics(&self) -> LinkStatistics {
+        let clock = self.heart.clock();
+        LinkStatistics {
+            rtt_us: clock.rtt_us(),
+            last_rtt_us: clock.last_rtt_us(),
+            rtt_samples: clock.echoes() as u64,
+            jitter_us: clock.jitter_us(),
+            clock_offset_us: clock.offset_us().unwrap_or(0),
+            packets: *self.courier.counters(),
+            confirmed_tick: self.sync.confirmed(),
+            divergences: self.sync.divergences(),
+            repairs: self.sync.repairs(),
+            inputs: self.inputs,
+        }
+    }
+
+    pub fn handle(&mut self, common: &mut Common, now: Time, input: LinkInput<'_>) {
+        if matches!(self.stage, Stage::Ended) {
+            return;
+        }
+        let outcome = match input {
+            LinkInput::Opened { binding, max_datagram_bytes, is_loopback } => {
+                self.opened(common, binding, max_datagram_bytes, is_loopback)
+            }
+            LinkInput::StreamOpened { lane, schema_hash } => self.courier.check_preface(lane, schema_hash),
+            LinkInput::DatagramLimit(bytes) => {
+                self.courier.set_max_datagram_bytes(bytes);
+                Ok(())
+            }
+            LinkInput::Packet { lane, bytes } => self.packet(common, now, lane, bytes),
+            LinkInput::Closed { code, reason } => {
+                self.courier.transport_closed();
+                self.end(common, &closing_of_transport(code, reason));
+                Ok(())
+            }
+        };
+        if let Err(closing) = outcome {
+            self.close(common, &closing);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, common: &mut Common, now: Time) {
+        let waiting = matches!(self.stage, Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. });
+        if waiting && now >= self.handshake_deadline {
+            self.close(common, &Closing::new(DisconnectCode::HandshakeTimeout));
+        } else if self.member_info().is_some() && self.heart.is_idle(now) {
+            self.close(common, &Closing::new(DisconnectCode::IdleTimeout));
+        } else if self.member_info().is_some()
+            && let Some(stamps) = self.heart.beat(now)
+        {
+            let heartbeat = Heartbeat {
+                newest_tick: common.newest_tick,
+                confirmed_tick: self.sync.confirmed(),
+                lanes: self.courier.lane_counts(),
+                host_time_us: common.newest_sealed_at.0,
+                host_tick: common.newest_tick,
+                ..stamps
+            };
+            self.send(common, Lane::Control, &Message::Heartbeat(heartbeat));
+        }
+    }
+
+    fn opened(&mut self, common: &mut Common, binding: Binding, datagram: usize, loopback: bool) -> Result<(), Closing> {
+        if self.binding.is_some() {
+            return Err(Closing::because(DisconnectCode::InternalFault, "a link was opened twice"));
+        }
+        self.binding = Some(binding);
+        self.is_loopback = loopback;
+        self.courier.set_max_datagram_bytes(datagram);
+        if common.half_open >= common.config.max_half_open {
+            return Err(Closing::new(DisconnectCode::TooManyHandshakes));
+        }
+        self.half_open = true;
+        common.half_open += 1;
+        self.courier.open_lane(Lane::Control);
+        Ok(())
+    }
+
+    fn packet(&mut self, common: &mut Common, now: Time, lane: Lane, bytes: &[u8]) -> Result<(), Closing> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
+            Ok(Some(packet)) => {
+                self.heart.heard(now);
+                let sequence = packet.header().sequence;
+                packet.messages().try_for_each(|raw| self.message(common, now, lane, sequence, raw))
+            }
+            Ok(None) => Ok(()),
+            Err(closing) => Err(closing),
+        };
+        self.scratch = scratch;
+        outcome
+    }
+
+    fn message(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        lane: Lane,
+        sequence: u32,
+        raw: RawMessage<'_>,
+    ) -> Result<(), Closing> {
+        match &self.stage {
+            Stage::Ended => return Ok(()),
+            Stage::AwaitHello => return self.hello(common, lane, raw),
+            Stage::AwaitConfirm(_) => return self.confirm(common, now, lane, raw),
+            Stage::AwaitAdmission { .. } => {
+                return Err(Closing::because(DisconnectCode::ProtocolViolation, "a message before admission"));
+            }
+            Stage::Loading(info) | Stage::Playing(info) => {
+                if !may_send(info.role, raw.message_type) {
+                    return self.forbid(common, now, lane, sequence, raw.message_type);
+                }
+            }
+        }
+        let message = raw.decode().map_err(|error| Closing::from_message(&error))?;
+        match message {
+            Message::Heartbeat(heartbeat) => {
+                self.heart.on_heartbeat(now, &heartbeat);
+                Ok(())
+            }
+            Message::SessionControl(control) => self.control(common, now, control),
+            Message::StateAck(ack) => self.state_ack(common, &ack),
+            Message::StateHashReport(report) => self.hash_report(common, &report),
+            Message::NackRequest(request) => self.nack(common, &request),
+            Message::InputPredictiveState(input) => self.input(common, &input),
+            // Known, allowed, and for parts of the protocol this host does not offer: it says so.
+            other => self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted),
+        }
+    }
+
+    fn hello(&mut self, common: &mut Common, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
+        let binding = self.binding;
+        let (MessageType::SessionHello, Lane::Control, Some(binding)) = (raw.message_type, lane, binding) else {
+            return Err(Closing::because(DisconnectCode::ProtocolViolation, "the first message is SessionHello"));
+        };
+        let Message::SessionHello(hello) = raw.decode().map_err(|error| Closing::from_message(&error))? else {
+            return Err(Closing::new(DisconnectCode::ProtocolViolation));
+        };
+        if common.free_slot().is_none() {
+            return Err(Closing::new(DisconnectCode::ServerFull));
+        }
+        let nonce = common.entropy.draw();
+        let (offer, acknowledge) =
+            answer_hello(&common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
+        self.stage = Stage::AwaitConfirm(Box::new(offer));
+        self.send(common, Lane::Control, &Message::SessionAcknowledge(acknowledge));
+        Ok(())
+    }
+
+    fn confirm(&mut self, common: &mut Common, now: Time, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
+        let (MessageType::SessionConfirm, Lane::Control) = (raw.message_type, lane) else {
+            return Err(Closing::because(DisconnectCode::ProtocolViolation, "the second message is SessionConfirm"));
+        };
+        let Message::SessionConfirm(confirm) = raw.decode().map_err(|error| Closing::from_message(&error))? else {
+            return Err(Closing::new(DisconnectCode::ProtocolViolation));
+        };
+        let Stage::AwaitConfirm(offer) = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
+            return Err(Closing::new(DisconnectCode::ProtocolViolation));
+        };
+        let granted = check_confirm(
+            &common.terms,
+            &offer,
+            &confirm,
+            common.config.door,
+            self.is_loopback,
+            common.now_unix_s,
+        )?;
+        let compress = offer.agreement.compression != CompressionKind::None;
+        self.courier.agree_outgoing(offer.agreement.epoch, common.schema.hash(), compress);
+        self.courier.agree_incoming(offer.agreement.epoch, common.schema.hash());
+        let peer = common.free_slot().ok_or_else(|| Closing::new(DisconnectCode::ServerFull))?;
+        common.slots.insert(peer, self.id);
+        let info = PeerInfo { peer, role: granted, name: offer.client_name, identity_key: offer.client_key };
+        common.announcements.push_back(Announcement::Replaced { key: info.identity_key, newer: self.id });
+        self.stage = Stage::AwaitAdmission { granted, info: info.clone() };
+        if common.config.manual_admission {
+            common.event(HostEvent::JoinRequest { info, application: offer.application });
+        } else {
+            self.admit(common, now, None, &[]);
+        }
+        Ok(())
+    }
+
+    /// Lets the peer in, with at most the role its ticket grants.
+    pub fn admit(&mut self, common: &mut Common, now: Time, role: Option<Role>, application: &[u8]) {
+        let Stage::AwaitAdmission { granted, info } = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
+            // The peer left while the application thought about it, or is in already.
+            return;
+        };
+        let info = PeerInfo { role: role.map_or(granted, |role| role.min(granted)), ..info };
+        let admitted = Admitted {
+            peer: info.peer,
+            role: info.role,
+            tick_rate_hz: common.terms.tick_rate_hz,
+            application: application.to_vec(),
+            host_time_us: common.newest_sealed_at.0,
+            host_tick: common.newest_tick,
+            ..Admitted::default()
+        };
+        self.leave_half_open(common);
+        self.heart = Heart::new(now, common.config.idle_timeout_ms);
+        self.stage = Stage::Loading(info.clone());
+        self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Admitted(admitted)));
+        self.courier.open_lane(Lane::Replication);
+        common.event(HostEvent::PeerJoined(info.clone()));
+        common.announcements.push_back(Announcement::Joined(info));
+    }
+
+    fn leave_half_open(&mut self, common: &mut Common) {
+        if core::mem::take(&mut self.half_open) {
+            common.half_open -= 1;
+        }
+    }
+
+    fn control(&mut self, common: &mut Common, _now: Time, control: SessionControl) -> Result<(), Closing> {
+        match control {
+            SessionControl::Loaded => {
+                let Stage::Loading(info) = &self.stage else {
+                    return Err(Closing::because(DisconnectCode::ProtocolViolation, "loaded twice"));
+                };
+                self.stage = Stage::Playing(info.clone());
+                self.begin_join(common)
+            }
+            SessionControl::Leave(leave) => {
+                let closing = Closing { code: DisconnectCode::Left, reason: leave.text };
+                self.close(common, &closing);
+                Ok(())
+            }
+            _ => Err(Closing::because(DisconnectCode::ProtocolViolation, "a control message that only a host sends")),
+        }
+    }
+
+    fn input(&mut self, common: &mut Common, input: &InputPredictiveState<'_>) -> Result<(), Closing> {
+        let Some(peer) = self.info().map(|info| info.peer) else { return Ok(()) };
+        let newest = InputSample {
+            input_tick: input.input_tick,
+            sampled_at_us: input.sampled_at_us,
+            target_display_us: input.target_display_us(),
+            ..InputSample::default()
+        };
+        let samples = unpack(&input.payload, &newest).map_err(|error| Closing::from_message(&error))?;
+        // Newest first on the wire; the application gets what it has not seen, in order.
+        for sample in samples.into_iter().rev() {
+            if sample.input_tick > self.newest_input {
+                self.newest_input = sample.input_tick;
+                self.inputs += 1;
+                common.event(HostEvent::Input { peer, sample });
+            }
+        }
+        Ok(())
+    }
+
+    fn forbid(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        lane: Lane,
+        sequence: u32,
+        message: MessageType,
+    ) -> Result<(), Closing> {
+        self.forbidden += 1;
+        if self.forbidden > MAX_FORBIDDEN {
+            return Err(Closing::new(DisconnectCode::MessageForbidden));
+        }
+        self.refuse(common, now, lane, sequence, message, RefusalReason::RoleForbids)
+    }
+
+    /// Answers a message that is not acted on with a signed reason; never silently, never without limit.
+    fn refuse(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        lane: Lane,
+        sequence: u32,
+        message_type: MessageType,
+        reason: RefusalReason,
+    ) -> Result<(), Closing> {
+        if now.since_us(self.refusals_since) >= 1_000_000 {
+            self.refusals_since = now;
+            self.refusals = 0;
+        }
+        self.refusals += 1;
+        if self.refusals <= MAX_REFUSALS_PER_S {
+            let mut refusal = Refusal {
+                message_type,
+                command_type: 0,
+                reason,
+                lane: lane.wire_id(),
+                sequence,
+                text: format!("{} {}", reason.sentence(), reason.hint()),
+                signature: [0; 64],
+            };
+            refusal.signature = common.terms.identity.sign(&refusal.signed_bytes(&common.terms.session_id));
+            self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Refusal(refusal)));
+        }
+        Ok(())
+    }
+
+    /// Sends a message of our own. That it cannot be sealed means a limit of ours was passed: the link ends.
+    pub(super) fn send(&mut self, common: &mut Common, lane: Lane, message: &Message<'_>) -> Option<u32> {
+        match self.courier.send(lane, core::slice::from_ref(message)) {
+            Ok(sequence) => Some(sequence),
+            Err(error) => {
+                self.close(common, &Closing::because(DisconnectCode::InternalFault, error));
+                None
+            }
+        }
+    }
+
+    pub fn send_control(&mut self, common: &mut Common, message: &Message<'_>) {
+        self.send(common, Lane::Control, message);
+    }
+
+    /// Ends the link from our side, with words for the person at the other end.
+    pub fn dismiss(&mut self, common: &mut Common, code: DisconnectCode, detail: &str) {
+        if self.info().is_some() {
+            let words = ending(code, detail);
+            let control = match code {
+                DisconnectCode::Kicked => SessionControl::Kick(words),
+                DisconnectCode::DeniedByApplication => SessionControl::Denied(words),
+                _ => SessionControl::Close(words),
+            };
+            self.send(common, Lane::Control, &Message::SessionControl(control));
+        }
+        self.close(common, &closing(code, detail));
+    }
+
+    pub(super) fn close(&mut self, common: &mut Common, closing: &Closing) {
+        self.courier.close(closing);
+        self.end(common, closing);
+    }
+
+    fn end(&mut self, common: &mut Common, closing: &Closing) {
+        self.leave_half_open(common);
+        let stage = core::mem::replace(&mut self.stage, Stage::Ended);
+        let code = closing.code;
+        let reason = closing.reason.clone();
+        match stage {
+            Stage::Loading(info) | Stage::Playing(info) => {
+                common.slots.remove(&info.peer);
+                common.replication.remove_link(self.key());
+                common.event(HostEvent::PeerLeft { peer: info.peer, code, reason });
+                common.announcements.push_back(Announcement::Left(info.peer, code));
+            }
+            Stage::AwaitAdmission { info, .. } => {
+                common.slots.remove(&info.peer);
+                common.event(HostEvent::HandshakeFailed { link: self.id, code, reason });
+            }
+            Stage::AwaitHello | Stage::AwaitConfirm(_) => {
+                common.event(HostEvent::HandshakeFailed { link: self.id, code, reason });
+            }
+            Stage::Ended => {}
+        }
+    }
+
+    pub(super) const fn newest_input(&self) -> Tick {
+        self.newest_input
+    }
+
+    pub(super) fn peer(&self) -> Option<PeerId> {
+        self.info().map(|info| info.peer)
+    }
+
+    pub(super) const fn is_playing(&self) -> bool {
+        matches!(self.stage, Stage::Playing(_))
+    }
+
+    pub(super) fn sync(&mut self) -> (&mut Sync, &mut Courier) {
+        (&mut self.sync, &mut self.courier)
+    }
+}

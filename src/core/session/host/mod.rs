@@ -1,0 +1,377 @@
+//! The host: one world, many links. A state machine without I/O.
+//!
+//! The driver gives it what transports report ([`Host::handle`]), what the application asks ([`Host::command`]) and
+//! the time; it gives back packets to send and events ([`Host::poll_output`]). It never blocks, reads no clock and
+//! draws randomness from the seed it was given.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `mod` | the machine, its configuration, commands, membership |
+//! | `link` | one link: stages, handshake, what a peer may send |
+//! | `sync` | snapshots, deltas, acknowledgements, hashes and repair |
+
+mod link;
+mod sync;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::replication::{HostLimits, HostReplication};
+use crate::schema::Schema;
+use crate::types::{PeerId, Tick, Time};
+use crate::wire::codes::DisconnectCode;
+use crate::wire::message::{Ending, Message, RosterPeer, SessionControl};
+use crate::world::SealedTick;
+
+use super::closing::Closing;
+use super::courier::{PacketCounters, SharedCompressor};
+use super::handshake::{HostTerms, OpenDoor};
+use super::io::{HostCommand, HostEvent, HostOutput, LinkId, LinkInput, PeerInfo};
+use super::keys::{Entropy, Identity, certify_host};
+use super::ticket::Pin;
+use link::HostLink;
+
+/// Makes a compressor for each link; `None` where none is wanted.
+pub type CompressorFactory = Box<dyn Fn() -> Option<SharedCompressor> + Send>;
+
+/// How a host behaves.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The document the session is about.
+    pub document: [u8; 32],
+    /// Certifies hosts and signs tickets for the document.
+    pub authority: Identity,
+    /// The key this host acknowledges with.
+    pub identity: Identity,
+    /// The term of its certificate.
+    pub term: u32,
+    /// Simulation rate.
+    pub tick_rate_hz: u16,
+    /// Members at most, without the host: 1 to 1024.
+    pub max_peers: u16,
+    /// Who enters without a ticket.
+    pub door: OpenDoor,
+    /// Wait for the application to admit or deny each peer.
+    pub manual_admission: bool,
+    /// A link that has not been admitted after this long is closed.
+    pub handshake_timeout_ms: u64,
+    /// A link that is silent for this long is closed.
+    pub idle_timeout_ms: u64,
+    /// Links in their handshake at once.
+    pub max_half_open: u16,
+}
+
+impl HostConfig {
+    /// A host that certifies itself: 90 Hz, 16 peers, nobody without a ticket.
+    #[must_use]
+    pub fn new(document: [u8; 32], authority: Identity, identity: Identity) -> Self {
+        Self {
+            document,
+            authority,
+            identity,
+            term: 1,
+            tick_rate_hz: 90,
+            max_peers: 16,
+            door: OpenDoor::Closed,
+            manual_admission: false,
+            handshake_timeout_ms: 5000,
+            idle_timeout_ms: 5000,
+            max_half_open: 32,
+        }
+    }
+}
+
+/// What is known of one member's link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStatistics {
+    /// Smoothed round trip, microseconds.
+    pub rtt_us: u32,
+    /// The newest round trip, microseconds.
+    pub last_rtt_us: u32,
+    /// How many round trips were measured.
+    pub rtt_samples: u64,
+    /// Its variation, microseconds.
+    pub jitter_us: u32,
+    /// The other clock minus ours, microseconds.
+    pub clock_offset_us: i64,
+    /// Packets by outcome.
+    pub packets: PacketCounters,
+    /// The newest tick at which all compared equal.
+    pub confirmed_tick: Tick,
+    /// Ticks that were found to differ.
+    pub divergences: u64,
+    /// Repairs acknowledged.
+    pub repairs: u64,
+    /// Inputs taken in.
+    pub inputs: u64,
+}
+
+/// What all links share.
+pub(super) struct Common {
+    pub config: HostConfig,
+    pub schema: Arc<Schema>,
+    pub terms: HostTerms,
+    pub entropy: Entropy,
+    pub now_unix_s: u64,
+    pub replication: HostReplication,
+    pub newest_tick: Tick,
+    pub newest_sealed_at: Time,
+    pub next_snapshot: u32,
+    pub outputs: VecDeque<HostOutput>,
+    /// Changes of membership that concern other links than the one that caused them.
+    pub announcements: VecDeque<Announcement>,
+    pub slots: BTreeMap<PeerId, LinkId>,
+    pub half_open: u16,
+}
+
+impl Common {
+    pub fn event(&mut self, event: HostEvent) {
+        self.outputs.push_back(HostOutput::Event(event));
+    }
+
+    /// The lowest free slot, or nothing when the session is full.
+    pub fn free_slot(&self) -> Option<PeerId> {
+        (1..=self.config.max_peers).map(PeerId).find(|slot| !self.slots.contains_key(slot))
+    }
+}
+
+/// What one link's change means for the others.
+pub(super) enum Announcement {
+    Joined(PeerInfo),
+    Left(PeerId, DisconnectCode),
+    /// This key has proved itself on a newer link.
+    Replaced { key: [u8; 32], newer: LinkId },
+}
+
+/// See the module.
+pub struct Host {
+    common: Common,
+    links: BTreeMap<LinkId, HostLink>,
+    compressor: CompressorFactory,
+}
+
+impl core::fmt::Debug for Host {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Host")
+            .field("links", &self.links.len())
+            .field("newest_tick", &self.common.newest_tick)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// A host without links. `seed` must be secret and fresh: nonces and the session id come from it.
+    #[must_use]
+    pub fn new(config: HostConfig, schema: Arc<Schema>, seed: [u8; 32], compressor: CompressorFactory) -> Self {
+        let mut entropy = Entropy::new(seed);
+        let mut session_id = [0; 16];
+        session_id.copy_from_slice(&entropy.draw()[..16]);
+        let certificate =
+            certify_host(&config.authority, config.document, config.identity.public_key(), config.term);
+        let terms = HostTerms {
+            identity: config.identity.clone(),
+            certificate,
+            session_id,
+            tick_rate_hz: config.tick_rate_hz.max(1),
+            dictionary_hash: compressor().map_or(0, |compressor| compressor.dictionary_hash()),
+        };
+        let common = Common {
+            replication: HostReplication::new(Arc::clone(&schema), HostLimits::default()),
+            config,
+            schema,
+            terms,
+            entropy,
+            now_unix_s: 0,
+            newest_tick: Tick::ZERO,
+            newest_sealed_at: Time(0),
+            next_snapshot: 1,
+            outputs: VecDeque::new(),
+            announcements: VecDeque::new(),
+            slots: BTreeMap::new(),
+            half_open: 0,
+        };
+        Self { common, links: BTreeMap::new(), compressor }
+    }
+
+    /// Tells the wall clock, in Unix seconds. Used for nothing but the expiry of tickets at admission.
+    pub fn set_unix_time(&mut self, unix_s: u64) {
+        self.common.now_unix_s = unix_s;
+    }
+
+    /// Whom tickets should name.
+    #[must_use]
+    pub const fn pin(&self) -> Pin {
+        self.common.terms.pin()
+    }
+
+    /// This run of the host.
+    #[must_use]
+    pub const fn session_id(&self) -> [u8; 16] {
+        self.common.terms.session_id
+    }
+
+    /// Takes in what a transport reports.
+    pub fn handle(&mut self, now: Time, link_id: LinkId, input: LinkInput<'_>) {
+        if let LinkInput::Opened { .. } = input {
+            let fresh = HostLink::new(link_id, now, &self.common.config, (self.compressor)());
+            self.links.entry(link_id).or_insert(fresh);
+        }
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        link.handle(&mut self.common, now, input);
+        self.settle(now);
+    }
+
+    /// Does what is due by now: heartbeats and timeouts.
+    pub fn handle_timeout(&mut self, now: Time) {
+        for link in self.links.values_mut() {
+            link.handle_timeout(&mut self.common, now);
+        }
+        self.settle(now);
+    }
+
+    /// When to call [`Host::handle_timeout`] next; nothing is due before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Time> {
+        self.links.values().map(HostLink::next_wake).min()
+    }
+
+    /// Takes in what the application asks.
+    pub fn command(&mut self, now: Time, command: HostCommand) {
+        match command {
+            HostCommand::Tick(sealed) => self.tick(now, &sealed),
+            HostCommand::Admit { peer, role, application } => {
+                if let Some(link) = self.link_of(peer) {
+                    let link = self.links.get_mut(&link);
+                    link.into_iter().for_each(|link| link.admit(&mut self.common, now, Some(role), &application));
+                }
+            }
+            HostCommand::Deny { peer, reason } => self.dismiss(now, peer, DisconnectCode::DeniedByApplication, &reason),
+            HostCommand::Kick { peer, reason } => self.dismiss(now, peer, DisconnectCode::Kicked, &reason),
+            HostCommand::Shutdown { reason } => {
+                for link in self.links.values_mut() {
+                    link.dismiss(&mut self.common, DisconnectCode::ShuttingDown, &reason);
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    fn link_of(&self, peer: PeerId) -> Option<LinkId> {
+        self.common.slots.get(&peer).copied()
+    }
+
+    fn dismiss(&mut self, _now: Time, peer: PeerId, code: DisconnectCode, reason: &str) {
+        if let Some(link) = self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
+            link.dismiss(&mut self.common, code, reason);
+        }
+    }
+
+    fn tick(&mut self, now: Time, sealed: &SealedTick) {
+        if sealed.tick <= self.common.newest_tick {
+            debug_assert!(false, "ticks are sealed in increasing order");
+            return;
+        }
+        self.common.newest_tick = sealed.tick;
+        self.common.newest_sealed_at = now;
+        self.common.replication.ingest(sealed);
+        for link in self.links.values_mut() {
+            link.send_tick(&mut self.common, now);
+        }
+    }
+
+    /// Tells the other links what one link's change means, and lets go of dead ones.
+    fn settle(&mut self, now: Time) {
+        while let Some(announcement) = self.common.announcements.pop_front() {
+            match announcement {
+                Announcement::Joined(info) => self.announce_joined(&info),
+                Announcement::Left(peer, code) => {
+                    let left = Message::SessionControl(SessionControl::PeerLeft { peer, code });
+                    self.for_other_members(peer, &left);
+                }
+                Announcement::Replaced { key, newer } => {
+                    let older = self.links.values_mut().find(|link| link.id() != newer && link.is_member(&key));
+                    if let Some(older) = older {
+                        older.dismiss(&mut self.common, DisconnectCode::Replaced, "");
+                    }
+                }
+            }
+        }
+        let outputs = &mut self.common.outputs;
+        self.links.retain(|id, link| {
+            while let Some(output) = link.courier().poll() {
+                outputs.push_back(HostOutput::Link(*id, output));
+            }
+            !link.is_over(now)
+        });
+    }
+
+    fn announce_joined(&mut self, info: &PeerInfo) {
+        let roster = |info: &PeerInfo| {
+            Message::SessionControl(SessionControl::PeerJoined(RosterPeer {
+                peer: info.peer,
+                role: info.role,
+                team: 0,
+                away: false,
+                key: info.identity_key,
+                name: info.name.clone(),
+                application: Vec::new(),
+            }))
+        };
+        self.for_other_members(info.peer, &roster(info));
+        // The newcomer learns who was there before it.
+        let others: Vec<PeerInfo> = self.links.values().filter_map(HostLink::member_info).collect();
+        if let Some(newcomer) = self.link_of(info.peer).and_then(|link| self.links.get_mut(&link)) {
+            for other in others.iter().filter(|other| other.peer != info.peer) {
+                newcomer.send_control(&mut self.common, &roster(other));
+            }
+        }
+    }
+
+    fn for_other_members(&mut self, peer: PeerId, message: &Message<'_>) {
+        for link in self.links.values_mut() {
+            if link.member_info().is_some_and(|member| member.peer != peer) {
+                link.send_control(&mut self.common, message);
+            }
+        }
+    }
+
+    /// The next thing to do or to tell; call until there is none.
+    pub fn poll_output(&mut self) -> Option<HostOutput> {
+        self.common.outputs.pop_front()
+    }
+
+    /// Everybody admitted.
+    #[must_use]
+    pub fn members(&self) -> Vec<PeerInfo> {
+        self.links.values().filter_map(HostLink::member_info).collect()
+    }
+
+    /// How a member's link is doing.
+    #[must_use]
+    pub fn statistics(&self, peer: PeerId) -> Option<LinkStatistics> {
+        self.link_of(peer).and_then(|link| self.links.get(&link)).map(HostLink::statistics)
+    }
+
+    /// The slot of a link, once it has one.
+    #[must_use]
+    pub fn peer_of(&self, link: LinkId) -> Option<PeerId> {
+        self.common.slots.iter().find(|(_, id)| **id == link).map(|(peer, _)| *peer)
+    }
+
+    /// Who hosts, under which keys: what checks and tools compare.
+    #[must_use]
+    pub const fn terms(&self) -> &HostTerms {
+        &self.common.terms
+    }
+}
+
+/// The words that end a link, for the person at its other end.
+pub(super) fn ending(code: DisconnectCode, detail: &str) -> Ending {
+    let text = if detail.is_empty() { code.sentence().to_owned() } else { format!("{} {detail}", code.sentence()) };
+    Ending { code, text, hint: code.hint().to_owned() }
+}
+
+/// The same as a closing.
+pub(super) fn closing(code: DisconnectCode, detail: &str) -> Closing {
+    if detail.is_empty() { Closing::new(code) } else { Closing::because(code, detail) }
+}

@@ -1,0 +1,490 @@
+//! The peer: one link to a host, and a replica of its world. A state machine without I/O.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `mod` | the machine, its configuration, handshake and control |
+//! | `sync` | snapshots, deltas, acknowledgements and hashes |
+
+mod sync;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::replication::{Replica, ReplicaLimits};
+use crate::schema::Schema;
+use crate::types::{Lane, PeerId, Tick, Time};
+use crate::wire::bits::BitWriter;
+use crate::wire::codes::DisconnectCode;
+use crate::wire::envelope::RawMessage;
+use crate::wire::message::{
+    CompressionKind, Ending, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role, RosterPeer,
+    SessionControl,
+};
+
+use super::clock::TickClock;
+use super::closing::Closing;
+use super::closing_of_transport;
+use super::courier::{Courier, PacketCounters, SharedCompressor};
+use super::handshake::{Agreement, ClientTerms, check_acknowledge, client_hello};
+use super::heart::Heart;
+use super::input::{self, InputSample};
+use super::io::{Binding, LinkInput, PeerEvent, PeerInfo, PeerOutput, PeerState};
+use super::keys::{Entropy, verify};
+use sync::Sync;
+
+/// How a peer behaves.
+#[derive(Clone, Debug)]
+pub struct PeerConfig {
+    /// Who we are, whom we expect, what we ask for.
+    pub terms: ClientTerms,
+    /// Wait for [`Peer::loaded`] before the world is asked for.
+    pub manual_loaded: bool,
+    /// A session that is not admitted after this long is given up.
+    pub handshake_timeout_ms: u64,
+    /// A host that is silent for this long is given up.
+    pub idle_timeout_ms: u64,
+}
+
+/// What is known of the link to the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerStatistics {
+    /// Smoothed round trip, microseconds.
+    pub rtt_us: u32,
+    /// The newest round trip, microseconds.
+    pub last_rtt_us: u32,
+    /// How many round trips were measured.
+    pub rtt_samples: u64,
+    /// Its variation, microseconds.
+    pub jitter_us: u32,
+    /// The host's clock minus ours, microseconds.
+    pub clock_offset_us: i64,
+    /// Packets by outcome.
+    pub packets: PacketCounters,
+    /// Ticks of which something arrived.
+    pub ticks_started: u64,
+    /// Ticks published whole.
+    pub ticks_complete: u64,
+    /// Repairs applied.
+    pub repairs: u64,
+    /// The newest tick the host has confirmed to us.
+    pub confirmed_tick: Tick,
+}
+
+/// See the module.
+pub struct Peer {
+    config: PeerConfig,
+    schema: Arc<Schema>,
+    entropy: Entropy,
+    state: PeerState,
+    binding: Option<Binding>,
+    is_loopback: bool,
+    deadline: Time,
+    hello: Vec<u8>,
+    agreement: Option<Agreement>,
+    peer: PeerId,
+    role: Role,
+    courier: Courier,
+    heart: Heart,
+    tick_clock: TickClock,
+    replica: Replica,
+    sync: Sync,
+    recent_inputs: VecDeque<InputSample>,
+    confirmed: Tick,
+    outputs: VecDeque<PeerOutput>,
+    scratch: Vec<u8>,
+}
+
+impl core::fmt::Debug for Peer {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Peer").field("state", &self.state).field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Peer {
+    /// A peer that waits for its transport. `seed` must be secret and fresh: the nonce comes from it.
+    #[must_use]
+    pub fn new(
+        config: PeerConfig,
+        schema: Arc<Schema>,
+        now: Time,
+        seed: [u8; 32],
+        compressor: Option<SharedCompressor>,
+    ) -> Self {
+        let mut config = config;
+        config.terms.dictionary_hash = compressor.as_ref().map_or(0, |compressor| compressor.dictionary_hash());
+        Self {
+            deadline: now.plus_ms(config.handshake_timeout_ms),
+            heart: Heart::new(now, config.idle_timeout_ms),
+            replica: Replica::new(Arc::clone(&schema), ReplicaLimits::default()),
+            config,
+            schema,
+            entropy: Entropy::new(seed),
+            state: PeerState::Connecting,
+            binding: None,
+            is_loopback: false,
+            hello: Vec::new(),
+            agreement: None,
+            peer: PeerId::HOST,
+            role: Role::Viewer,
+            courier: Courier::new(compressor),
+            tick_clock: TickClock::new(90),
+            sync: Sync::default(),
+            recent_inputs: VecDeque::new(),
+            confirmed: Tick::ZERO,
+            outputs: VecDeque::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Where we stand.
+    #[must_use]
+    pub const fn state(&self) -> PeerState {
+        self.state
+    }
+
+    /// What both sides agreed on; `None` before the host has proved itself.
+    #[must_use]
+    pub const fn agreement(&self) -> Option<&Agreement> {
+        self.agreement.as_ref()
+    }
+
+    /// Takes in what the transport reports.
+    pub fn handle(&mut self, now: Time, input: LinkInput<'_>) {
+        if self.state == PeerState::Closed {
+            return;
+        }
+        let outcome = match input {
+            LinkInput::Opened { binding, max_datagram_bytes, is_loopback } => {
+                self.opened(binding, max_datagram_bytes, is_loopback)
+            }
+            LinkInput::StreamOpened { lane, schema_hash } => {
+                let checked = self.courier.check_preface(lane, schema_hash);
+                if checked.is_ok() && lane == Lane::Replication {
+                    // The host opened the stream; our direction of it begins with our own preface.
+                    self.courier.open_lane(Lane::Replication);
+                }
+                checked
+            }
+            LinkInput::DatagramLimit(bytes) => {
+                self.courier.set_max_datagram_bytes(bytes);
+                Ok(())
+            }
+            LinkInput::Packet { lane, bytes } => self.packet(now, lane, bytes),
+            LinkInput::Closed { code, reason } => {
+                self.courier.transport_closed();
+                self.end(&closing_of_transport(code, reason));
+                Ok(())
+            }
+        };
+        if let Err(closing) = outcome {
+            self.close(&closing);
+        }
+        self.flush(now);
+    }
+
+    /// Does what is due by now: heartbeats, acknowledgements, timeouts.
+    pub fn handle_timeout(&mut self, now: Time) {
+        match self.state {
+            PeerState::Closed => return,
+            PeerState::Connecting | PeerState::Handshake => {
+                if now >= self.deadline {
+                    self.close(&Closing::new(DisconnectCode::HandshakeTimeout));
+                }
+            }
+            PeerState::Admitted | PeerState::Joining | PeerState::Live => {
+                if self.heart.is_idle(now) {
+                    self.close(&Closing::new(DisconnectCode::IdleTimeout));
+                } else if let Some(stamps) = self.heart.beat(now) {
+                    let heartbeat = Heartbeat {
+                        newest_tick: self.replica.newest_complete(),
+                        confirmed_tick: self.confirmed,
+                        lanes: self.courier.lane_counts(),
+                        ..stamps
+                    };
+                    self.send(Lane::Control, &Message::Heartbeat(heartbeat));
+                }
+            }
+        }
+        self.flush(now);
+    }
+
+    /// When to call [`Peer::handle_timeout`] next; nothing is due before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Time> {
+        match self.state {
+            PeerState::Closed => None,
+            PeerState::Connecting | PeerState::Handshake => Some(self.deadline),
+            _ => Some(self.heart.next_wake().min(self.sync.next_wake())),
+        }
+    }
+
+    fn opened(&mut self, binding: Binding, max_datagram_bytes: usize, is_loopback: bool) -> Result<(), Closing> {
+        if self.binding.is_some() {
+            return Err(Closing::because(DisconnectCode::InternalFault, "the link was opened twice"));
+        }
+        self.binding = Some(binding);
+        self.is_loopback = is_loopback;
+        self.courier.set_max_datagram_bytes(max_datagram_bytes);
+        self.courier.open_lane(Lane::Control);
+        let nonce = self.entropy.draw();
+        let hello = Message::SessionHello(client_hello(&self.config.terms, &self.schema, &binding, nonce));
+        self.hello = hello.encode().map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
+        self.send(Lane::Control, &hello);
+        self.enter(PeerState::Handshake);
+        Ok(())
+    }
+
+    fn packet(&mut self, now: Time, lane: Lane, bytes: &[u8]) -> Result<(), Closing> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
+            Ok(Some(packet)) => {
+                self.heart.heard(now);
+                let sequence = packet.header().sequence;
+                packet.messages().try_for_each(|raw| self.message(now, lane, sequence, raw))
+            }
+            Ok(None) => Ok(()),
+            Err(closing) => Err(closing),
+        };
+        self.scratch = scratch;
+        outcome
+    }
+
+    fn message(&mut self, now: Time, lane: Lane, sequence: u32, raw: RawMessage<'_>) -> Result<(), Closing> {
+        if self.state == PeerState::Closed {
+            return Ok(());
+        }
+        let message = raw.decode().map_err(|error| Closing::from_message(&error))?;
+        let admitted = self.state >= PeerState::Admitted;
+        match message {
+            Message::SessionAcknowledge(acknowledge)
+                if self.state == PeerState::Handshake && self.agreement.is_none() && lane == Lane::Control =>
+            {
+                let Some(binding) = self.binding else { return Ok(()) };
+                let (agreement, confirm) = check_acknowledge(
+                    &self.config.terms,
+                    &self.schema,
+                    &self.hello,
+                    &acknowledge,
+                    &binding,
+                    self.is_loopback,
+                )?;
+                self.send(Lane::Control, &Message::SessionConfirm(confirm));
+                let compress = agreement.compression != CompressionKind::None;
+                self.courier.agree_outgoing(agreement.epoch, self.schema.hash(), compress);
+                self.courier.agree_incoming(agreement.epoch, self.schema.hash());
+                self.tick_clock = TickClock::new(agreement.tick_rate_hz);
+                self.agreement = Some(agreement);
+                Ok(())
+            }
+            // Only who proved its key may say anything else.
+            _ if self.agreement.is_none() => Err(unexpected(raw.message_type)),
+            Message::SessionControl(control) => self.control(control),
+            Message::Heartbeat(heartbeat) if admitted => {
+                self.heartbeat(now, &heartbeat);
+                Ok(())
+            }
+            Message::WorldSnapshot(snapshot) if admitted => self.snapshot(&snapshot),
+            Message::ComponentDelta(delta) if admitted => self.delta(now, lane, sequence, &delta),
+            other => Err(unexpected(other.message_type())),
+        }
+    }
+
+    fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) {
+        self.heart.on_heartbeat(now, heartbeat);
+        self.confirmed = self.confirmed.max(heartbeat.confirmed_tick);
+        if let Some(offset_us) = self.heart.clock().offset_us()
+            && heartbeat.host_tick > Tick::ZERO
+        {
+            self.tick_clock.on_anchor(heartbeat.host_tick, heartbeat.host_time_us, offset_us);
+        }
+    }
+
+    fn control(&mut self, control: SessionControl) -> Result<(), Closing> {
+        match control {
+            SessionControl::Admitted(admitted) if self.state == PeerState::Handshake => {
+                self.peer = admitted.peer;
+                self.role = admitted.role;
+                self.enter(PeerState::Admitted);
+                let tick_rate_hz = self.agreement.as_ref().map_or(0, |agreement| agreement.tick_rate_hz);
+                self.event(PeerEvent::Admitted {
+                    peer: admitted.peer,
+                    role: admitted.role,
+                    tick_rate_hz,
+                    application: admitted.application,
+                });
+                if !self.config.manual_loaded {
+                    self.loaded();
+                }
+                Ok(())
+            }
+            // The host's own words come before it closes the transport, which carries only a code and a line.
+            SessionControl::Denied(ending) | SessionControl::Kick(ending) | SessionControl::Close(ending) => {
+                Err(closing_of(ending))
+            }
+            _ if self.state < PeerState::Admitted => Err(unexpected(MessageType::SessionControl)),
+            SessionControl::PeerJoined(peer) => {
+                self.event(PeerEvent::PeerJoined(info_of(peer)));
+                Ok(())
+            }
+            SessionControl::PeerLeft { peer, code } => {
+                self.event(PeerEvent::PeerLeft { peer, code, reason: code.sentence().to_owned() });
+                Ok(())
+            }
+            SessionControl::Refusal(refusal) => self.refused(&refusal),
+            SessionControl::RequestHashDetails(request) => {
+                self.hash_details(&request);
+                Ok(())
+            }
+            SessionControl::ArchetypeDefinitions(definitions) => self.archetypes(&definitions),
+            _ => Err(unexpected(MessageType::SessionControl)),
+        }
+    }
+
+    fn refused(&mut self, refusal: &Refusal) -> Result<(), Closing> {
+        let Some(agreement) = &self.agreement else { return Ok(()) };
+        if !verify(&agreement.host_key, &refusal.signed_bytes(&agreement.session_id), &refusal.signature) {
+            return Err(Closing::because(DisconnectCode::BadHostProof, "a refusal that the host did not sign"));
+        }
+        self.event(PeerEvent::Refused { reason: refusal.reason, text: refusal.text.clone() });
+        Ok(())
+    }
+
+    /// The application has loaded its level: the world may come. Without effect in any other state than admitted.
+    pub fn loaded(&mut self) {
+        if self.state == PeerState::Admitted {
+            self.send(Lane::Control, &Message::SessionControl(SessionControl::Loaded));
+            self.enter(PeerState::Joining);
+        }
+    }
+
+    /// Ends the session.
+    pub fn leave(&mut self, reason: &str) {
+        if self.state >= PeerState::Admitted && self.state != PeerState::Closed {
+            let mut words = Ending::from_code(DisconnectCode::Left);
+            reason.clone_into(&mut words.text);
+            self.send(Lane::Control, &Message::SessionControl(SessionControl::Leave(words)));
+        }
+        self.close(&Closing::new(DisconnectCode::Left));
+    }
+
+    /// Sends one tick's input, with the newest before it as repeats. Without effect before the session is live.
+    pub fn send_input(&mut self, now: Time, sample: InputSample) {
+        if self.state != PeerState::Live {
+            return;
+        }
+        let mut sample = sample;
+        if sample.input_tick == Tick::ZERO {
+            // One trip ahead of what the host shows, so that it is there when that tick is simulated.
+            let ahead = now.plus_us(u64::from(self.heart.clock().rtt_us()) / 2);
+            let tick = self.tick_clock.tick_at(ahead).map_or(0, |tick| tick.ceil().max(0.0) as u32);
+            let newest = self.recent_inputs.front().map_or(Tick::ZERO, |newest| newest.input_tick);
+            sample.input_tick = Tick(tick).max(newest.next());
+        }
+        self.recent_inputs.truncate(input::MAX_SAMPLES - 1);
+        self.recent_inputs.push_front(sample);
+        let mut bits = BitWriter::new();
+        input::pack(self.recent_inputs.make_contiguous(), &mut bits);
+        let newest = &self.recent_inputs[0];
+        let display_after_us = newest.target_display_us.saturating_sub(newest.sampled_at_us);
+        let message = Message::InputPredictiveState(InputPredictiveState {
+            input_tick: newest.input_tick,
+            view_tick: self.replica.newest_complete(),
+            sampled_at_us: newest.sampled_at_us,
+            display_after_us: u32::try_from(display_after_us).unwrap_or(u32::MAX),
+            horizon_us: 0,
+            payload: bits.into_bytes().into(),
+        });
+        self.send(Lane::Input, &message);
+    }
+
+    fn send(&mut self, lane: Lane, message: &Message<'_>) {
+        self.send_all(lane, core::slice::from_ref(message));
+    }
+
+    fn send_all(&mut self, lane: Lane, messages: &[Message<'_>]) {
+        if let Err(error) = self.courier.send(lane, messages) {
+            self.close(&Closing::because(DisconnectCode::InternalFault, error));
+        }
+    }
+
+    fn close(&mut self, closing: &Closing) {
+        self.courier.close(closing);
+        self.end(closing);
+    }
+
+    fn end(&mut self, closing: &Closing) {
+        if self.state != PeerState::Closed {
+            self.enter(PeerState::Closed);
+            self.event(PeerEvent::Disconnected { code: closing.code, reason: closing.reason.clone() });
+        }
+    }
+
+    fn enter(&mut self, state: PeerState) {
+        self.state = state;
+        self.event(PeerEvent::StateChanged(state));
+    }
+
+    fn event(&mut self, event: PeerEvent) {
+        self.outputs.push_back(PeerOutput::Event(event));
+    }
+
+    fn flush(&mut self, now: Time) {
+        self.acknowledge(now);
+        while let Some(output) = self.courier.poll() {
+            self.outputs.push_back(PeerOutput::Link(output));
+        }
+    }
+
+    /// The next thing to do or to tell; call until there is none.
+    pub fn poll_output(&mut self) -> Option<PeerOutput> {
+        if self.outputs.is_empty() {
+            // Calls such as `loaded` queue without a `handle` after them.
+            while let Some(output) = self.courier.poll() {
+                self.outputs.push_back(PeerOutput::Link(output));
+            }
+        }
+        self.outputs.pop_front()
+    }
+
+    /// The host's tick at our time `at`, with its fraction; `None` before the clocks are known to each other.
+    #[must_use]
+    pub fn host_tick_at(&self, at: Time) -> Option<f64> {
+        self.tick_clock.tick_at(at)
+    }
+
+    /// How the link is doing.
+    #[must_use]
+    pub fn statistics(&self) -> PeerStatistics {
+        let clock = self.heart.clock();
+        PeerStatistics {
+            rtt_us: clock.rtt_us(),
+            last_rtt_us: clock.last_rtt_us(),
+            rtt_samples: clock.echoes() as u64,
+            jitter_us: clock.jitter_us(),
+            clock_offset_us: clock.offset_us().unwrap_or(0),
+            packets: *self.courier.counters(),
+            ticks_started: self.sync.ticks_started(),
+            ticks_complete: self.sync.ticks_complete(),
+            repairs: self.sync.repairs(),
+            confirmed_tick: self.confirmed,
+        }
+    }
+
+    /// The replica, for tests and tools.
+    #[must_use]
+    pub const fn replica(&self) -> &Replica {
+        &self.replica
+    }
+}
+
+fn unexpected(message: MessageType) -> Closing {
+    Closing::because(DisconnectCode::ProtocolViolation, format!("{message:?} came"))
+}
+
+fn closing_of(ending: Ending) -> Closing {
+    Closing { code: ending.code, reason: format!("{} {}", ending.text, ending.hint) }
+}
+
+fn info_of(peer: RosterPeer) -> PeerInfo {
+    PeerInfo { peer: peer.peer, role: peer.role, name: peer.name, identity_key: peer.key }
+}
