@@ -1,0 +1,89 @@
+//! docs/protocol.md and the code say the same: limits, codes, message types.
+
+use super::root;
+use theta_core::wire::codes::{CapabilityReason, DisconnectCode, RefusalReason};
+use theta_core::wire::limits;
+use theta_core::wire::message::{MessageType, WireEnum};
+
+/// The rows of the table under a heading, as trimmed cells, without head and rule.
+fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let start = page.find(&format!("\n## {heading}\n")).or_else(|| page.find(&format!("\n### {heading}\n")));
+    let section = &page[start.unwrap_or_else(|| panic!("the page has no heading {heading}")) + 1..];
+    section
+        .lines()
+        .skip(1)
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect())
+        .collect()
+}
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("docs/protocol.md")).expect("the page is there")
+}
+
+fn numbered<E: WireEnum + std::fmt::Debug>(words: fn(E) -> (&'static str, &'static str)) -> Vec<Vec<String>> {
+    E::ALL
+        .iter()
+        .map(|&value| {
+            let (sentence, hint) = words(value);
+            vec![value.number().to_string(), format!("{value:?}"), sentence.to_owned(), hint.to_owned()]
+        })
+        .collect()
+}
+
+#[test]
+fn limits_are_those_of_the_code() {
+    let code: Vec<Vec<String>> = limits::TABLE
+        .iter()
+        .map(|limit| vec![limit.name.to_owned(), limit.value.to_string(), limit.meaning.to_owned()])
+        .collect();
+    assert_eq!(table(&page(), "Limits"), code);
+}
+
+#[test]
+fn every_limit_is_in_the_table() {
+    let source = include_str!("../../wire/limits.rs");
+    for line in source.lines() {
+        if let Some(name) = line.strip_prefix("pub const ").and_then(|rest| rest.split(':').next()) {
+            let listed = name == "TABLE" || limits::TABLE.iter().any(|limit| limit.name == name);
+            assert!(listed, "{name} is not in limits::TABLE");
+        }
+    }
+}
+
+#[test]
+fn codes_are_those_of_the_code() {
+    let page = page();
+    let disconnect = numbered::<DisconnectCode>(|code| (code.sentence(), code.hint()));
+    assert_eq!(table(&page, "Disconnect codes"), disconnect);
+    let refusal = numbered::<RefusalReason>(|code| (code.sentence(), code.hint()));
+    assert_eq!(table(&page, "Refusal reasons"), refusal);
+    let capability = numbered::<CapabilityReason>(|code| (code.sentence(), code.hint()));
+    assert_eq!(table(&page, "Capability reasons"), capability);
+}
+
+#[test]
+fn message_types_are_those_of_the_code() {
+    let listed: Vec<(String, String)> =
+        table(&page(), "Message types").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let code: Vec<(String, String)> =
+        MessageType::ALL.iter().map(|value| (value.number().to_string(), format!("{value:?}"))).collect();
+    assert_eq!(listed, code);
+}
+
+#[test]
+fn numbers_are_unique() {
+    fn check<E: WireEnum>() {
+        let mut numbers: Vec<u16> = E::ALL.iter().map(|value| value.number()).collect();
+        let count = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count, "{} uses a number twice", E::NAME);
+    }
+    check::<DisconnectCode>();
+    check::<RefusalReason>();
+    check::<CapabilityReason>();
+    check::<MessageType>();
+}

@@ -1,0 +1,223 @@
+//! Golden vectors: bytes and their meaning, side by side, for this code and for the second decoder.
+
+use super::{root, samples};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use theta_core::types::Lane;
+use theta_core::wire::bits::{BitReader, BitWriter};
+use theta_core::wire::envelope::{self, PacketHeader, TraceContext};
+use theta_core::wire::message::{AcknowledgeCore, Message};
+use theta_core::wire::packet::PacketBuilder;
+use theta_core::wire::preface::Preface;
+
+/// One vector: its name, its bytes, what they mean.
+pub struct Vector {
+    pub name: String,
+    pub bytes: Vec<u8>,
+    pub value: Value,
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
+}
+
+pub fn message_vectors() -> Vec<(Message<'static>, Vector)> {
+    samples::messages()
+        .into_iter()
+        .map(|(name, message)| {
+            let bytes = message.encode().unwrap_or_else(|error| panic!("{name}: {error}"));
+            let value = serde_json::to_value(&message).expect("serialises");
+            let value = json!({ "type": message.message_type() as u8, "message": value });
+            (message, Vector { name, bytes, value })
+        })
+        .collect()
+}
+
+pub fn core_vectors() -> Vec<(AcknowledgeCore, Vector)> {
+    samples::cores()
+        .into_iter()
+        .map(|(name, core)| {
+            let bytes = core.encode().expect("within limits");
+            let value = serde_json::to_value(&core).expect("serialises");
+            (core, Vector { name, bytes, value })
+        })
+        .collect()
+}
+
+fn header_value(header: &PacketHeader) -> Value {
+    json!({
+        "sequence": header.sequence,
+        "epoch": header.epoch,
+        "schema": header.schema,
+        "end_to_end": header.end_to_end,
+        "trace": header.trace.map(|trace| json!({
+            "trace_id": hex(&trace.trace_id), "span_id": hex(&trace.span_id), "flags": trace.flags,
+        })),
+    })
+}
+
+pub fn packet_vectors() -> Vec<Vector> {
+    let trace = TraceContext { trace_id: samples::pattern(1), span_id: samples::pattern(0x21), flags: 1 };
+    let plain = PacketHeader { sequence: 0x01020304, epoch: 0x0506, schema: 0x0708, ..PacketHeader::default() };
+    let messages = samples::messages();
+    let pick = |name: &str| messages.iter().find(|(other, _)| other == name).expect("a sample").1.clone();
+    let cases = [
+        ("empty", plain, vec![]),
+        ("handshake", PacketHeader { sequence: 1, ..PacketHeader::default() }, vec![pick("hello_full")]),
+        ("plain", plain, vec![pick("delta_Ack"), pick("state_ack"), pick("app_Owner")]),
+        ("trace", PacketHeader { trace: Some(trace), ..plain }, vec![pick("input")]),
+        ("end_to_end", PacketHeader { end_to_end: true, ..plain }, vec![pick("editor_Cursor")]),
+        (
+            "trace_end_to_end",
+            PacketHeader { sequence: u32::MAX, epoch: u16::MAX, schema: u16::MAX, end_to_end: true, trace: Some(trace) },
+            vec![pick("control_loaded"), pick("heartbeat_full")],
+        ),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, header, messages)| {
+            let mut builder = PacketBuilder::new(65_535);
+            builder.restart(65_535, header.trace.is_some());
+            for message in &messages {
+                builder.push(message).expect("fits");
+            }
+            let mut bytes = Vec::new();
+            builder.seal(&header, None, &mut bytes).expect("seals");
+            let messages = serde_json::to_value(&messages).expect("serialises");
+            let value = json!({ "header": header_value(&header), "messages": messages });
+            Vector { name: name.to_owned(), bytes, value }
+        })
+        .collect()
+}
+
+pub fn preface_vectors() -> Vec<Vector> {
+    [
+        ("control", Preface { lane: Lane::Control, schema_hash: 0 }),
+        ("replication", Preface { lane: Lane::Replication, schema_hash: 0x0102_0304_0506_0708 }),
+        ("bulk_0", Preface { lane: Lane::Bulk(0), schema_hash: u64::MAX }),
+        ("bulk_513", Preface { lane: Lane::Bulk(0x0201), schema_hash: 1 }),
+    ]
+    .into_iter()
+    .map(|(name, preface)| {
+        let ordinal = if let Lane::Bulk(ordinal) = preface.lane { ordinal } else { 0 };
+        let value = json!({ "lane": preface.lane.wire_id(), "ordinal": ordinal, "schema_hash": preface.schema_hash });
+        Vector { name: name.to_owned(), bytes: preface.encode().to_vec(), value }
+    })
+    .collect()
+}
+
+/// Steps of a bit writer and the bytes they give. A step is [kind, value, bits].
+fn bit_vectors() -> Vec<Vector> {
+    let cases: [(&str, Vec<(&str, i64, u32)>); 4] = [
+        ("one_byte", vec![("put", 1, 1), ("put", 2, 2), ("put", 0x1f, 5)]),
+        ("crossing", vec![("put", 1, 1), ("put", 0x1ff, 9), ("put", 0, 3), ("put", 0x0123_4567_89ab_cdef, 61), ("put", 5, 3)]),
+        ("varints", vec![("varint", 0, 0), ("varint", 127, 0), ("put", 1, 1), ("varint", 128, 0), ("varint", i64::MAX, 0)]),
+        ("signs", vec![("zigzag", -1, 7), ("zigzag", 63, 7), ("align", 0, 0), ("zigzag", i64::MIN, 64), ("put", 1, 1)]),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, steps)| {
+            let mut writer = BitWriter::new();
+            for &(kind, value, bits) in &steps {
+                match kind {
+                    "put" => writer.put(value as u64, bits),
+                    "varint" => writer.put_varint(value as u64),
+                    "zigzag" => writer.put_zigzag(value, bits),
+                    _ => writer.align(),
+                }
+            }
+            let bytes = writer.into_bytes();
+            let mut reader = BitReader::new(&bytes);
+            for &(kind, value, bits) in &steps {
+                let read = match kind {
+                    "put" => reader.get(bits).map(|read| read as i64),
+                    "varint" => reader.get_varint().map(|read| read as i64),
+                    "zigzag" => reader.get_zigzag(bits),
+                    _ => reader.align().map(|()| 0),
+                };
+                assert_eq!(read, Ok(value), "{name}");
+            }
+            Vector { name: name.to_owned(), bytes, value: json!(steps) }
+        })
+        .collect()
+}
+
+/// The file's text: one vector a line, so that a change shows as a line.
+fn text(vectors: &[&Vector]) -> String {
+    let lines: Vec<String> = vectors
+        .iter()
+        .map(|vector| json!({ "name": vector.name, "hex": hex(&vector.bytes), "value": vector.value }).to_string())
+        .collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
+fn compare(file: &str, vectors: &[&Vector]) {
+    let path = root().join("tests/vectors/wire").join(file);
+    let now = text(vectors);
+    if std::env::var_os("THETA_REGENERATE").is_some() {
+        std::fs::write(&path, now).expect("the vectors' folder is writable");
+        return;
+    }
+    let golden = std::fs::read_to_string(&path).expect("the vectors are committed");
+    // Compared as values: the order of an object's keys is not ours to choose.
+    let golden: Vec<Value> = serde_json::from_str(&golden).expect("the vectors are JSON");
+    let now: Vec<Value> = serde_json::from_str(&now).expect("what was just written is JSON");
+    for (golden, now) in golden.iter().zip(&now) {
+        assert_eq!(golden, now, "{file} differs: an intended change is made with THETA_REGENERATE=1");
+    }
+    assert_eq!(golden.len(), now.len(), "{file} has another number of vectors");
+}
+
+#[test]
+fn messages_are_what_they_were() {
+    let vectors = message_vectors();
+    compare("messages.json", &vectors.iter().map(|(_, vector)| vector).collect::<Vec<_>>());
+    for (message, vector) in &vectors {
+        let decoded = Message::decode(message.message_type(), &vector.bytes);
+        assert_eq!(decoded.as_ref(), Ok(message), "{}", vector.name);
+    }
+}
+
+#[test]
+fn acknowledge_cores_are_what_they_were() {
+    let vectors = core_vectors();
+    compare("cores.json", &vectors.iter().map(|(_, vector)| vector).collect::<Vec<_>>());
+    for (core, vector) in &vectors {
+        assert_eq!(AcknowledgeCore::decode(&vector.bytes).as_ref(), Ok(core), "{}", vector.name);
+    }
+}
+
+#[test]
+fn packets_are_what_they_were() {
+    let vectors = packet_vectors();
+    compare("packets.json", &vectors.iter().collect::<Vec<_>>());
+    for vector in &vectors {
+        let mut scratch = Vec::new();
+        let opened = envelope::open(&vector.bytes, None, &mut scratch).expect("opens");
+        let messages: Vec<_> = opened.messages().map(|raw| raw.decode().expect("decodes")).collect();
+        let value = json!({ "header": header_value(opened.header()), "messages": messages });
+        assert_eq!(value, vector.value, "{}", vector.name);
+    }
+}
+
+#[test]
+fn prefaces_are_what_they_were() {
+    compare("prefaces.json", &preface_vectors().iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn bits_are_what_they_were() {
+    compare("bits.json", &bit_vectors().iter().collect::<Vec<_>>());
+}
+
+/// JSON with the vectors' meaning reads back to the same message: nothing in the meaning is lost.
+#[test]
+fn meanings_read_back() {
+    for (message, vector) in message_vectors() {
+        let read: Message<'static> = serde_json::from_value(vector.value["message"].clone()).expect("reads back");
+        assert_eq!(read, message, "{}", vector.name);
+    }
+}
