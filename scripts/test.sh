@@ -39,7 +39,7 @@ run_test() {
     [ "$mode" = quick ] ||
       suite src/core/sim "Planted bugs" "the simulator no longer finds a planted bug: see src/core/sim" test_mutants
     suite tests/c "C tests" "run tests/c/run.sh alone" test_c
-    suite bindings/cpp "C++ tests" "run ctest in target/tests/cpp" test_cpp
+    suite bindings/cpp "C++ tests" "run bindings/cpp/test.sh target/debug alone" test_cpp
     suite bindings/csharp "C# tests" "run bindings/csharp/test.sh alone" test_csharp
     suite tests/protocol "Python decoder" "run the file in tests/protocol alone" test_protocol
     if suite tools/demo "Demo build" "mend the first error above" demo_build; then
@@ -122,12 +122,7 @@ test_mutants() { cargo test -p theta-core --features mutants --lib -- mutant; }
 
 test_c() { bash "$ROOT/tests/c/run.sh"; }
 
-test_cpp() {
-  cmake -S "$ROOT/bindings/cpp" -B "$THETA_BUILD_DIR" -DCMAKE_BUILD_TYPE=Debug -DTHETA_BUILD_TESTS=ON \
-    -DTHETA_LIBRARY_DIR="$THETA_LIBRARY_DIR"
-  cmake --build "$THETA_BUILD_DIR" -j "$(nproc)"
-  ctest --test-dir "$THETA_BUILD_DIR" --output-on-failure --no-tests=error
-}
+test_cpp() { bash "$ROOT/bindings/cpp/test.sh"; }
 
 test_csharp() { bash "$ROOT/bindings/csharp/test.sh"; }
 
