@@ -1,6 +1,7 @@
 //! What several test files share.
 #![allow(dead_code, unreachable_pub)] // each test file uses its own part
 
+pub mod messages;
 pub mod middle;
 
 use std::time::Duration;
