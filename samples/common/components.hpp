@@ -41,7 +41,7 @@ struct components {
 
 inline theta::result<components> register_components(theta::registry& registry) noexcept {
     constexpr auto cube_place = theta::metres(-32, 32 - 1 / 1024., 1 / 1024.);
-    constexpr auto cube_speed = theta::direction(-32, 32 - 1 / 64., 1 / 64.);
+    constexpr auto cube_speed = theta::metres(-32, 32 - 1 / 64., 1 / 64.);
     constexpr auto avatar_place = theta::metres(-32, 32 - 1 / 4096., 1 / 4096.);
     constexpr auto avatar_turn = theta::rotation(12);
 

@@ -10,8 +10,9 @@
 //                                  .field(2, "rotation", &transform::rotation, theta::rotation(10))
 //                                  .field(3, "team", &transform::team, theta::integer(0, 7));
 //
-// Kind, offset and default come from the member itself (the default is what a value-initialised struct holds). A member whose type
-// cannot be replicated, or a quantisation that does not fit it, is refused by the compiler.
+// Kind, offset and default come from the member itself. The default is what a value-initialised struct holds, in the wire's basis
+// (OpenXR, metres); it is part of the schema hash. A member whose type cannot be replicated, or a quantisation that does not fit it,
+// is refused by the compiler.
 //
 // A field's id is its identity for good: names may change, ids are never reused.
 #ifndef THETA_CPP_COMPONENT_HPP
@@ -46,10 +47,11 @@ struct integer {
     constexpr integer(double lowest, double highest) noexcept : minimum(lowest), maximum(highest) {}
 };
 
-/// The lowest `count` bits of an unsigned integer, each on its own.
+/// The lowest `Count` bits of an unsigned integer, each on its own. The integer is the smallest that holds them.
+template <std::uint32_t Count>
 struct flags {
-    std::uint32_t count;
-    explicit constexpr flags(std::uint32_t bits) noexcept : count(bits) {}
+    static_assert(Count >= 1 && Count <= 64, "1 to 64 flags");
+    static constexpr std::size_t size_bytes = Count <= 8 ? 1 : Count <= 16 ? 2 : Count <= 32 ? 4 : 8;
 };
 
 /// A unit quaternion as its smallest three components with `bits` bits each; also turns four plain floats into a quaternion.
@@ -60,9 +62,9 @@ struct rotation {
 
 /// A number or vector that does not turn with the coordinate system.
 [[nodiscard]] constexpr linear range(double minimum, double maximum, double step) noexcept { return {minimum, maximum, step, semantic::none}; }
-/// A place, in metres.
+/// A place or anything else with a length, in metres: offsets, extents, velocities (metres per second). Axes and units are converted.
 [[nodiscard]] constexpr linear metres(double minimum, double maximum, double step) noexcept { return {minimum, maximum, step, semantic::point}; }
-/// A displacement or a velocity, in metres or metres per second.
+/// A unit vector: its axes are converted, it has no unit.
 [[nodiscard]] constexpr linear direction(double minimum, double maximum, double step) noexcept { return {minimum, maximum, step, semantic::direction}; }
 /// A turn, in radians per second about each axis.
 [[nodiscard]] constexpr linear angular_velocity(double minimum, double maximum, double step) noexcept {
@@ -167,7 +169,7 @@ public:
     template <class Member>
     component& field(std::uint16_t id, std::string_view name, Member T::*member) & {
         static_assert(field_traits<Member>::kind != 0, "this member's type cannot be replicated: see theta::field_traits");
-        static_assert(detail::needs_no_bounds<Member>, "floats, vectors and quaternions need a quantisation: theta::range, metres, direction, rotation ...");
+        static_assert(field_traits<Member>::kind == 0 || detail::needs_no_bounds<Member>, "floats, vectors and quaternions need a quantisation: theta::range, metres, direction, rotation ...");
         add(id, name, member);
         return *this;
     }
@@ -202,12 +204,14 @@ public:
         return *this;
     }
     /// Bits of an unsigned integer.
-    template <class Member>
-    component& field(std::uint16_t id, std::string_view name, Member T::*member, flags width) & {
+    template <class Member, std::uint32_t Count>
+    component& field(std::uint16_t id, std::string_view name, Member T::*member, flags<Count>) & {
         static_assert(detail::is_unsigned_shape<Member>, "flags live in an unsigned integer");
+        static_assert(!detail::is_unsigned_shape<Member> || sizeof(Member) == flags<Count>::size_bytes,
+                      "flags live in the smallest unsigned integer that holds them");
         auto& added = add(id, name, member);
         added.kind = THETA_KIND_FLAGS;
-        added.bits = width.count;
+        added.bits = Count;
         return *this;
     }
     /// The same on a temporary, so that a description can be one expression.

@@ -129,7 +129,8 @@ struct quat { float x = 0, y = 0, z = 0, w = 1; };
 /// A list of at most `Capacity` numbers inside a component: length, then the elements.
 template <class T, std::size_t Capacity>
 struct bounded_list {
-    static_assert(std::is_arithmetic_v<T> && Capacity > 0, "a list holds integers or floats");
+    static_assert((std::is_integral_v<T> || std::is_same_v<T, float>) && !std::is_same_v<T, bool> && Capacity > 0 && Capacity <= 4096,
+                  "a list holds 1 to 4096 integers or floats");
     std::uint32_t length = 0;
     T elements[Capacity]{};
 
@@ -151,12 +152,15 @@ struct bounded_bytes : bounded_list<std::uint8_t, Capacity> {};
 /// At most `Capacity` bytes of UTF-8 inside a component.
 template <std::size_t Capacity>
 struct bounded_string {
-    static_assert(Capacity > 0, "a string needs room");
+    static_assert(Capacity > 0 && Capacity <= 4096, "a string has room for 1 to 4096 bytes");
     std::uint32_t length = 0;
     char bytes[Capacity]{};
 
     bounded_string() noexcept = default;
-    bounded_string(std::string_view text) noexcept { assign(text); }
+    template <class Text, std::enable_if_t<std::is_convertible_v<const Text&, std::string_view>, int> = 0>
+    bounded_string(const Text& text) noexcept {
+        assign(text);
+    }
 
     [[nodiscard]] std::string_view view() const noexcept { return {bytes, length < Capacity ? length : Capacity}; }
     /// Cuts at a character's boundary when the text is too long; false when it had to.

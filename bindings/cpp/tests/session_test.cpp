@@ -1,0 +1,358 @@
+// What happens between a host and a guest: joining, events, entities, input, sampling, tickets, leaving.
+#include "meeting.hpp"
+
+#include <algorithm>
+
+using meeting::find;
+using meeting::must;
+using theta::event_kind;
+
+TEST_CASE("joining ends live, with events and a roster on both sides") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    REQUIRE(pair.until([&] { return find(pair.host_events, event_kind::peer_joined) != nullptr; }));
+    const auto* joined = find(pair.host_events, event_kind::peer_joined);
+    CHECK(joined->text == "Grace");
+    CHECK(joined->code == THETA_ROLE_EDITOR);
+    CHECK(joined->peer == pair.guest_peer());
+    CHECK(find(pair.guest_events, event_kind::admitted) != nullptr);
+    const bool saw_live = std::any_of(pair.guest_events.begin(), pair.guest_events.end(), [](const auto& event) {
+        return event.kind == event_kind::state_changed && event.code == THETA_STATE_LIVE;
+    });
+    CHECK(saw_live);
+
+    std::vector<theta::peer_info> peers;
+    REQUIRE(must(pair.host.peers(peers)) == 1);
+    CHECK(std::string_view(peers[0].name, peers[0].name_length) == "Grace");
+    CHECK(peers[0].peer == pair.guest_peer());
+    const auto hosting = must(pair.host.info());
+    CHECK(hosting.is_host == 1);
+    CHECK(hosting.port != 0);
+    const auto guesting = must(pair.guest.info());
+    CHECK(guesting.is_host == 0);
+    CHECK(guesting.schema_hash == hosting.schema_hash);
+    CHECK(std::equal(std::begin(guesting.session_id), std::end(guesting.session_id), hosting.session_id));
+}
+
+TEST_CASE("a spawn, an owner, a parent and a despawn are seen as events") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    const auto parent = must(pair.host.spawn(theta::entity(7).with(pulse)));
+    const auto child = must(pair.host.spawn(theta::entity(8).with(pulse).child_of(parent).owned_by(pair.guest_peer()).persistent(99).payload("p")));
+    const auto saw = [&](event_kind kind, theta::entity_id id) {
+        return [&pair, kind, id] {
+            return std::any_of(pair.guest_events.begin(), pair.guest_events.end(), [&](const auto& e) { return e.kind == kind && e.entity == id; });
+        };
+    };
+    REQUIRE(pair.until(saw(event_kind::entity_spawned, child)));
+    for (const auto& event : pair.guest_events) {
+        if (event.kind == event_kind::entity_spawned && event.entity == child) {
+            CHECK(event.value == 8);
+            CHECK(event.peer == pair.guest_peer());
+        }
+    }
+    std::vector<theta::entity_row> rows;
+    {
+        const auto frame = pair.frame_at(must(pair.host.info()).tick);
+        must(frame.entities(rows));
+        const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.id == child; });
+        REQUIRE(row != rows.end());
+        CHECK(row->parent == parent);
+        CHECK(row->owner == pair.guest_peer());
+        CHECK(row->type_id == 8);
+        CHECK(row->persistent_id == 99);
+        CHECK(row->payload_length == 1);
+    }
+    must(pair.host.set_owner(child, theta::host_peer));
+    REQUIRE(pair.until(saw(event_kind::owner_changed, child)));
+    must(pair.host.set_parent(child, {}));
+    REQUIRE(pair.until(saw(event_kind::parent_changed, child)));
+    must(pair.host.despawn(child));
+    REQUIRE(pair.until(saw(event_kind::entity_despawned, child)));
+    CHECK(pair.host.despawn(child).code() == theta::code::entity_unknown);
+    CHECK(pair.host.spawn(theta::entity(1).payload(std::string(257, 'x'))).code() != theta::code::ok);
+}
+
+TEST_CASE("host tags come back on the side that set them") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    const auto id = must(pair.host.spawn(theta::entity(1).with(pulse).tagged(1234)));
+    const auto tick = must(pair.host.tick());
+    std::vector<theta::entity_row> rows;
+    must(must(pair.host.newest_frame()).entities(rows));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].host_tag == 1234);
+    must(pair.frame_at(tick).entities(rows));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].host_tag == 0);
+    must(pair.guest.set_host_tag(id, 77));
+    must(pair.frame_at(must(pair.host.tick())).entities(rows));
+    CHECK(rows[0].host_tag == 77);
+}
+
+TEST_CASE("frames come in order and none twice") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    const std::vector<theta::entity_id> ids{must(pair.host.spawn(theta::entity(1).with(pulse)))};
+    std::vector<std::uint32_t> ticks;
+    for (std::uint32_t i = 0; i < 60; ++i) {
+        auto write = must(pair.host.begin_write());
+        must(write.rows(pulse, ids, std::vector<meeting::pulse>{{{}, i}}));
+        must(write.commit());
+        pair.step();
+        must(pair.guest.each_frame([&](const theta::frame& frame) { ticks.push_back(must(frame.info()).tick); }));
+    }
+    CHECK(ticks.size() >= 40);
+    CHECK(std::is_sorted(ticks.begin(), ticks.end()));
+    CHECK(std::adjacent_find(ticks.begin(), ticks.end()) == ticks.end());
+    const auto again = must(pair.guest.each_frame([](const theta::frame&) {}));
+    CHECK(again <= 2);  // what arrived since
+}
+
+TEST_CASE("input arrives at the host as it was sent") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    const auto peer = pair.guest_peer();
+    theta::input received;
+    CHECK_FALSE(must(pair.host.input_of(peer, received)));
+
+    theta::input sent;
+    sent.input_tick = 1;
+    sent.sampled_at_us = 123'456'789;
+    sent.head.position[1] = 1.625F;
+    sent.head.rotation[3] = 1;
+    sent.head.flags = theta::pose_valid | theta::pose_tracked;
+    sent.left.position[0] = -0.25F;
+    sent.left.rotation[3] = 1;
+    sent.left.flags = theta::pose_valid;
+    sent.right.rotation[3] = 1;
+    sent.buttons = 0b101;
+    sent.axes[2] = 0.5F;
+    sent.tail_length = 3;
+    sent.tail[2] = 9;
+    bool arrived = false;
+    REQUIRE(pair.until([&] {
+        ++sent.input_tick;
+        must(pair.guest.send_input(sent));
+        arrived = arrived || must(pair.host.input_of(peer, received));
+        return arrived;
+    }));
+    CHECK(received.sampled_at_us == 123'456'789);
+    CHECK(received.head.position[1] == doctest::Approx(1.625F).epsilon(0.001));
+    CHECK(received.head.flags == (theta::pose_valid | theta::pose_tracked));
+    CHECK(received.left.position[0] == doctest::Approx(-0.25F).epsilon(0.001));
+    CHECK(received.buttons == 0b101);
+    CHECK(received.axes[2] == doctest::Approx(0.5F).epsilon(0.01));
+    CHECK(received.tail_length == 3);
+    CHECK(received.tail[2] == 9);
+    CHECK(pair.host.input_of(999, received).code() == theta::code::peer_unknown);
+}
+
+TEST_CASE("values in motion are sampled between ticks, from any thread") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    const auto id = must(pair.host.spawn(theta::entity(1).with(pulse)));
+    const std::vector<theta::entity_id> ids{id};
+    std::uint32_t tick = must(pair.host.info()).tick;
+    const auto move = [&] {
+        auto write = must(pair.host.begin_write());
+        // The position says which tick it belongs to: a hundredth of a metre each.
+        must(write.rows(pulse, ids, std::vector<meeting::pulse>{{{0.01F * static_cast<float>((tick + 1) % 4000), 0, 0}, tick + 1}}));
+        must(write.commit());
+        pair.step();
+        tick = must(pair.host.info()).tick;
+    };
+    for (int i = 0; i < 40; ++i) {
+        move();
+    }
+    const auto newest = must(must(pair.guest.newest_frame()).info()).tick;
+    std::vector<meeting::pulse> out(1);
+    std::vector<theta::sample_result> how(1);
+    const double between = newest - 2.5;
+    std::thread([&] { CHECK(must(pair.guest.sample(pulse, ids, between, out, how))); }).join();
+    CHECK(how[0] == theta::sample_result::interpolated);
+    CHECK(out[0].position.x == doctest::Approx(0.01 * between).epsilon(0.02));
+
+    std::vector<theta::vec3> places(1);
+    CHECK(must(pair.guest.sample_field<theta::vec3>(pulse, 1, ids, newest - 3.0, places)));
+    CHECK(places[0].x == doctest::Approx(0.01 * (newest - 3.0)).epsilon(0.02));
+
+    const std::vector<theta::entity_id> nobody{{0xFFFF'0000'0001}};
+    CHECK_FALSE(must(pair.guest.sample(pulse, nobody, between, out, how)));
+    CHECK(how[0] == theta::sample_result::missing);
+    std::vector<meeting::pulse> too_many(2);
+    CHECK(pair.guest.sample(pulse, nobody, between, too_many).code() == theta::code::range);
+
+    const double now = must(pair.guest.render_tick(theta::now_ns()));
+    CHECK(now > 0);
+    CHECK(now <= must(pair.host.info()).tick + 2.0);
+    CHECK(must(pair.guest.render_tick(theta::now_ns() + 100'000'000)) > now);
+}
+
+TEST_CASE("a host decides who comes in") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    pair.open(true);
+    const std::uint8_t password[] = {'s', 'e', 's', 'a', 'm', 'e'};
+    pair.join(true, password);
+    REQUIRE(pair.until([&] { return find(pair.host_events, event_kind::join_request) != nullptr; }));
+    const auto* request = find(pair.host_events, event_kind::join_request);
+    CHECK(request->text == "sesame");
+    const std::uint8_t level[] = {3};
+    must(pair.host.admit(request->peer, theta::role::viewer, level));
+    REQUIRE(pair.until([&] { return find(pair.guest_events, event_kind::admitted) != nullptr; }));
+    CHECK(find(pair.guest_events, event_kind::admitted)->code == THETA_ROLE_VIEWER);
+    CHECK(find(pair.guest_events, event_kind::admitted)->text == "\x03");
+    for (int i = 0; i < 20; ++i) {
+        pair.step();
+    }
+    CHECK_FALSE(pair.guest_is(theta::session_state::live));  // the level is not loaded yet
+    must(pair.guest.loaded());
+    CHECK(pair.until([&] { return pair.guest_is(theta::session_state::live); }));
+}
+
+TEST_CASE("who is denied or kicked is told why") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    pair.open(true);
+    pair.join();
+    REQUIRE(pair.until([&] { return find(pair.host_events, event_kind::join_request) != nullptr; }));
+    SUBCASE("denied") { must(pair.host.deny(find(pair.host_events, event_kind::join_request)->peer, "the team is full")); }
+    SUBCASE("kicked") {
+        must(pair.host.admit(find(pair.host_events, event_kind::join_request)->peer, theta::role::editor));
+        REQUIRE(pair.until([&] { return pair.guest_is(theta::session_state::live); }));
+        must(pair.host.kick(pair.guest_peer(), "the team is full"));
+    }
+    REQUIRE(pair.until([&] { return find(pair.guest_events, event_kind::disconnected) != nullptr; }));
+    CHECK(find(pair.guest_events, event_kind::disconnected)->text.find("the team is full") != std::string::npos);
+    CHECK(pair.until([&] { return pair.guest_is(theta::session_state::closed); }));
+    CHECK(pair.host.kick(999, "x").code() == theta::code::peer_unknown);
+}
+
+TEST_CASE("a guest that leaves is gone, and what it did not own stays") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    must(pair.host.spawn(theta::entity(1).with(pulse)));
+    SUBCASE("by saying so") { must(pair.guest.leave()); }
+    SUBCASE("by going out of scope") { pair.guest.close(); }
+    REQUIRE(pair.until([&] { return find(pair.host_events, event_kind::peer_left) != nullptr; }));
+    std::vector<theta::peer_info> peers;
+    CHECK(must(pair.host.peers(peers)) == 0);
+    CHECK(must(pair.host.info()).entity_count == 1);
+}
+
+TEST_CASE("a live link has numbers") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    must(pair.host.spawn(theta::entity(1).with(pulse)));
+    for (int i = 0; i < 60; ++i) {
+        pair.step();
+    }
+    const auto guest = must(pair.guest.statistics());
+    CHECK(guest.packets_received > 10);
+    CHECK(guest.bytes_received > 100);
+    CHECK(guest.ticks_complete > 10);
+    CHECK(guest.ticks_complete <= guest.ticks_started);
+    CHECK(guest.divergences == 0);
+    const auto host = must(pair.host.statistics(pair.guest_peer()));
+    CHECK(host.packets_sent > 10);
+    CHECK(host.bytes_sent > 100);
+    CHECK(pair.host.statistics(999).code() == theta::code::peer_unknown);
+}
+
+TEST_CASE("a tick is due once") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    pair.open();
+    const auto start = theta::now_ns();
+    static_cast<void>(must(pair.host.ticks_due(start, 100)));
+    std::uint32_t due = 0;
+    for (std::uint64_t ms = 1; ms <= 1000; ++ms) {
+        due += must(pair.host.ticks_due(start + ms * 1'000'000, 100));
+    }
+    CHECK(due >= 89);
+    CHECK(due <= 91);
+    CHECK(must(pair.host.ticks_due(start + 10'000'000'000, 4)) == 4);
+}
+
+TEST_CASE("tickets: a bad one is refused at once, a signed one is good for its owner") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    theta::join_options options;
+    options.ticket = "https://example.com";
+    const auto bad = theta::joined_session::open(pair.runtime, pair.registry, options);
+    REQUIRE_FALSE(bad);
+    CHECK(bad.code() == theta::code::ticket);
+    CHECK(bad.error().message().find("theta://") != std::string::npos);
+
+    // Not in dev mode: the open ticket alone does not say who may come.
+    pair.host = must(theta::host_session::open(pair.runtime, pair.registry, {}));
+    theta::seed secret{};
+    secret[5] = 5;
+    const auto key = must(theta::identity_public_key(secret));
+    theta::ticket_request request;
+    request.role = theta::role::commenter;
+    request.expires_unix_s = static_cast<std::uint64_t>(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())) + 3600;
+    request.client_key = &key;
+    const std::string ticket = must(pair.host.issue_ticket(request));
+    options.ticket = ticket;
+    options.name = "Ada";
+    options.identity_seed = &secret;
+    pair.guest = must(theta::joined_session::open(pair.runtime, pair.registry, options));
+    REQUIRE(pair.until([&] { return pair.guest_is(theta::session_state::live); }));
+    CHECK(must(pair.guest.info()).role == THETA_ROLE_COMMENTER);
+    std::vector<theta::peer_info> peers;
+    must(pair.host.peers(peers));
+    REQUIRE(peers.size() == 1);
+    CHECK(std::equal(key.begin(), key.end(), peers[0].identity_key));
+}
+
+TEST_CASE("events that a throwing callback left behind come with the next poll") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    pair.guest_events.clear();
+    std::vector<theta::entity_id> spawned;
+    for (int i = 0; i < 5; ++i) {
+        spawned.push_back(must(pair.host.spawn(theta::entity(1).with(pulse))));
+    }
+    must(pair.host.tick());
+    std::vector<theta::entity_id> seen;
+    const auto note = [&](const theta::event& event) {
+        if (event.kind == event_kind::entity_spawned) {
+            seen.push_back(event.entity);
+            if (seen.size() == 2) {
+                throw 42;
+            }
+        }
+    };
+    bool thrown = false;
+    REQUIRE(pair.until([&] {
+        try {
+            must(pair.guest.poll(note));
+        } catch (int) {
+            thrown = true;
+        }
+        // Moving a session takes the events with it that were fetched already.
+        theta::joined_session moved = std::move(pair.guest);
+        pair.guest = std::move(moved);
+        try {
+            must(pair.guest.poll(note));
+        } catch (int) {
+            thrown = true;
+        }
+        return seen.size() >= 5;
+    }));
+    CHECK(thrown);
+    std::sort(seen.begin(), seen.end());
+    std::sort(spawned.begin(), spawned.end());
+    CHECK(seen == spawned);
+}
