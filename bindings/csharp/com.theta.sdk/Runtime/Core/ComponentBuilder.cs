@@ -20,8 +20,9 @@ namespace Theta
         internal int Bits;
         internal int MaxLength;
         internal ThetaSemantic Semantic;
-        internal byte Predictor;
-        internal byte Diff;
+        internal ThetaPredictor Predictor;
+        internal ThetaDiff Diff;
+        internal bool Document;
         internal double[] Default;
         internal long DefaultInteger;
     }
@@ -223,11 +224,18 @@ namespace Theta
             return this;
         }
 
-        /// <summary>Predictor and diff codes of the last field.</summary>
-        public ComponentBuilder Coding(byte predictor, byte diff)
+        /// <summary>How changes of the last field are coded.</summary>
+        public ComponentBuilder Coding(ThetaPredictor predictor, ThetaDiff diff)
         {
             Last().Predictor = predictor;
             Last().Diff = diff;
+            return this;
+        }
+
+        /// <summary>Only the command log writes the last field.</summary>
+        public ComponentBuilder Document()
+        {
+            Last().Document = true;
             return this;
         }
 

@@ -86,6 +86,7 @@ namespace Theta
             field.Semantic = attribute.Semantic;
             field.Predictor = attribute.Predictor;
             field.Diff = attribute.Diff;
+            field.Document = attribute.Document;
             field.Default = attribute.Default ?? (kind == ThetaKind.Quat ? new double[] { 0, 0, 0, 1 } : null);
             field.DefaultInteger = attribute.DefaultInteger;
         }

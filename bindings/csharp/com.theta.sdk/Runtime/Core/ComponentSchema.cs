@@ -79,6 +79,30 @@ namespace Theta
         Scale = 5,
     }
 
+    /// <summary>What a change is coded against.</summary>
+    public enum ThetaPredictor : byte
+    {
+        /// <summary>The value at the baseline.</summary>
+        Hold = 0,
+        /// <summary>Nothing; changes are coded whole.</summary>
+        None = 1,
+        /// <summary>The baseline carried on along its last change.</summary>
+        Linear = 2,
+        /// <summary>Like linear, falling.</summary>
+        Ballistic = 3,
+        /// <summary>Turned on about its axis.</summary>
+        AngularVelocity = 4,
+    }
+
+    /// <summary>How a change is written.</summary>
+    public enum ThetaDiff : byte
+    {
+        /// <summary>As its distance from the prediction.</summary>
+        Residual = 0,
+        /// <summary>As the new value.</summary>
+        Replace = 1,
+    }
+
     /// <summary>Marks a blittable struct as a component.</summary>
     [AttributeUsage(AttributeTargets.Struct)]
     public sealed class ThetaComponentAttribute : Attribute
@@ -133,11 +157,14 @@ namespace Theta
         /// <summary>Meaning, for basis conversion.</summary>
         public ThetaSemantic Semantic { get; set; }
 
-        /// <summary>How it is predicted; 0 is the kind's default.</summary>
-        public byte Predictor { get; set; }
+        /// <summary>What a change is coded against.</summary>
+        public ThetaPredictor Predictor { get; set; }
 
-        /// <summary>How differences are shown; 0 is the kind's default.</summary>
-        public byte Diff { get; set; }
+        /// <summary>How a change is written.</summary>
+        public ThetaDiff Diff { get; set; }
+
+        /// <summary>True when only the command log writes the field.</summary>
+        public bool Document { get; set; }
 
         /// <summary>Up to four numbers; a quaternion's default is the identity.</summary>
         public double[] Default { get; set; }

@@ -287,7 +287,7 @@ namespace Theta
     public struct WriteReport
     {
         internal uint StructSize;
-        /// <summary>Rows whose quantised value changed.</summary>
+        /// <summary>Rows that were taken; an equal value costs nothing at the commit.</summary>
         public uint Changed;
         /// <summary>Values outside their range.</summary>
         public uint Clamped;

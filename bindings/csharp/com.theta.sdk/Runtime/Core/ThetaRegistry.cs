@@ -246,8 +246,9 @@ namespace Theta
                 fields[i].bits = (uint)spec.Bits;
                 fields[i].max_length = (uint)spec.MaxLength;
                 fields[i].semantic = (byte)spec.Semantic;
-                fields[i].predictor = spec.Predictor;
-                fields[i].diff = spec.Diff;
+                fields[i].predictor = (byte)spec.Predictor;
+                fields[i].diff = (byte)spec.Diff;
+                fields[i].flags = spec.Document ? NativeMethods.THETA_FIELD_DOCUMENT : 0;
                 fields[i].default_integer = spec.DefaultInteger;
             }
             text.Add(0);

@@ -572,3 +572,50 @@ namespace Theta.Interop
 
 
 }
+
+namespace Theta.Interop
+{
+    internal static unsafe partial class NativeMethods
+    {
+        public const int THETA_E_NULL = -101;
+        public const int THETA_E_STRUCT_SIZE = -102;
+        public const int THETA_E_UNSUPPORTED_FIELD = -103;
+        public const int THETA_E_UTF8 = -104;
+        public const int THETA_E_RANGE = -105;
+        public const int THETA_E_NAN = -106;
+        public const int THETA_E_ABI_MISMATCH = -107;
+        public const int THETA_E_HANDLE_ZERO = -201;
+        public const int THETA_E_HANDLE_STALE = -202;
+        public const int THETA_E_HANDLE_KIND = -203;
+        public const int THETA_E_HANDLE_FOREIGN = -204;
+        public const int THETA_E_SHUT_DOWN = -301;
+        public const int THETA_E_CONCURRENT = -302;
+        public const int THETA_E_LIMIT = -303;
+        public const int THETA_E_STATE = -304;
+        public const int THETA_E_WRONG_ROLE = -305;
+        public const int THETA_E_COMPONENT_COLLISION = -401;
+        public const int THETA_E_COMPONENT_INVALID = -402;
+        public const int THETA_E_COMPONENT_UNKNOWN = -403;
+        public const int THETA_E_FIELD_UNKNOWN = -404;
+        public const int THETA_E_REGISTRY_SEALED = -405;
+        public const int THETA_E_TICKET = -501;
+        public const int THETA_E_DISCONNECTED = -502;
+        public const int THETA_E_PEER_UNKNOWN = -503;
+        public const int THETA_E_ENTITY_UNKNOWN = -601;
+        public const int THETA_E_NOT_SAMPLED = -602;
+        public const int THETA_E_ADDRESS = -701;
+        public const int THETA_E_IO = -702;
+        public const int THETA_E_PANIC = -901;
+        public const int THETA_E_INTERNAL = -902;
+        public const uint THETA_PREDICTOR_HOLD = 0;
+        public const uint THETA_PREDICTOR_NONE = 1;
+        public const uint THETA_PREDICTOR_LINEAR = 2;
+        public const uint THETA_PREDICTOR_BALLISTIC = 3;
+        public const uint THETA_PREDICTOR_ANGULAR_VELOCITY = 4;
+        public const uint THETA_DIFF_RESIDUAL = 0;
+        public const uint THETA_DIFF_REPLACE = 1;
+        public const uint THETA_FIELD_DOCUMENT = 1;
+        public const uint THETA_POSE_VALID = 1;
+        public const uint THETA_POSE_TRACKED = 2;
+    }
+}

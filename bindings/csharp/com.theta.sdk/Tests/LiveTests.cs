@@ -1,0 +1,834 @@
+// Host and client in one process over loopback QUIC: the real library.
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Globalization;
+using System.Text;
+using System.Threading;
+using NUnit.Framework;
+
+namespace Theta.Tests
+{
+    [TestFixture]
+    [Category("Live")]
+    public class LiveTests
+    {
+        [Test]
+        public void TheLibraryFitsThePackage()
+        {
+            Assert.IsNull(Theta.Interop.AbiHandshake.Check());
+            Assert.IsNotEmpty(ThetaRuntime.BuildInfo);
+            Assert.IsNotEmpty(ThetaStatus.Ok.Text());
+            Assert.AreNotEqual(ThetaStatus.Ok.Text(), ThetaStatus.HandleStale.Text());
+            ulong before = ThetaRuntime.NowNs;
+            Thread.Sleep(5);
+            ulong passed = ThetaRuntime.NowNs - before;
+            Assert.Greater(passed, 4000000UL);
+            Assert.Less(passed, 5000000000UL);
+        }
+
+        [Test]
+        public void AttributesBuilderAndDocumentedTablesGiveOneSchema()
+        {
+            using (ThetaRuntime runtime = ThetaRuntime.Create())
+            {
+                ulong byAttributes;
+                ulong byBuilder;
+                using (ThetaRegistry registry = runtime.CreateRegistry())
+                {
+                    Assert.AreEqual(ThetaRegistry.ComponentId("demo.cube"), registry.Add<DemoCube>().Id);
+                    Assert.AreEqual(22, registry.Add<DemoAvatar>().Lanes);
+                    byAttributes = registry.SchemaHash;
+                    StringAssert.Contains("demo.avatar", registry.Manifest());
+                }
+                using (ThetaRegistry registry = runtime.CreateRegistry())
+                {
+                    // The order of registration does not matter.
+                    registry.Add<DemoAvatar>(DemoBuilders.Avatar());
+                    registry.Add<DemoCube>(DemoBuilders.Cube());
+                    byBuilder = registry.SchemaHash;
+                }
+                Assert.AreEqual(byAttributes, byBuilder);
+                using (ThetaRegistry registry = runtime.CreateRegistry())
+                {
+                    string root = Environment.GetEnvironmentVariable("THETA_REPO");
+                    if (string.IsNullOrEmpty(root))
+                    {
+                        Assert.Ignore("THETA_REPO is not set: the tables are in samples/README.md of the repository.");
+                    }
+                    string[] page = File.ReadAllLines(Path.Combine(root, "samples/README.md"));
+                    registry.AddUntyped(DocumentedTables.Read(page, "demo.cube"));
+                    registry.AddUntyped(DocumentedTables.Read(page, "demo.avatar"));
+                    Assert.AreEqual(byAttributes, registry.SchemaHash);
+                }
+                using (ThetaRegistry registry = runtime.CreateRegistry())
+                {
+                    ComponentBuilder other = DemoBuilders.Cube();
+                    other.Fields[0].Step = 1.0 / 512;
+                    registry.Add<DemoAvatar>();
+                    registry.Add<DemoCube>(other);
+                    Assert.AreNotEqual(byAttributes, registry.SchemaHash);
+                }
+            }
+        }
+
+        [Test]
+        public void SetupErrorsAreSentences()
+        {
+            using (ThetaRuntime runtime = ThetaRuntime.Create())
+            using (ThetaRegistry registry = runtime.CreateRegistry())
+            {
+                ComponentBuilder bad = new ComponentBuilder("test.range").F32(1, "x", 5, 1, 0.1);
+                ThetaException invalid = Assert.Throws<ThetaException>(delegate { registry.AddUntyped(bad); });
+                Assert.AreEqual(ThetaStatus.ComponentInvalid, invalid.Status);
+                Assert.AreEqual("theta_registry_add", invalid.Function);
+                Assert.Greater(invalid.Message.Length, 20);
+
+                registry.Add<DemoCube>();
+                ThetaException ticket = Assert.Throws<ThetaException>(
+                    delegate { runtime.Join(registry, new ThetaJoinOptions { Ticket = "not a ticket" }); });
+                Assert.AreEqual(ThetaStatus.Ticket, ticket.Status);
+                ThetaException address = Assert.Throws<ThetaException>(
+                    delegate { runtime.Host(registry, new ThetaHostOptions { BindAddress = "nowhere", DevMode = true }); });
+                Assert.AreEqual(ThetaStatus.Address, address.Status);
+                using (runtime.Host(registry, new ThetaHostOptions { DevMode = true }))
+                {
+                    ThetaException sealedError = Assert.Throws<ThetaException>(delegate { registry.Add<AllKinds>(); });
+                    Assert.AreEqual(ThetaStatus.RegistrySealed, sealedError.Status);
+                }
+            }
+        }
+
+        [Test]
+        public void JoinTellsBothSides()
+        {
+            List<ThetaEvent> atHost = new List<ThetaEvent>();
+            List<ThetaEvent> atClient = new List<ThetaEvent>();
+            string joinedName = null;
+            using (Loopback link = new Loopback(
+                new ThetaHostOptions { DevMode = true }, new ThetaJoinOptions { Name = "Zoë-3" }))
+            {
+                link.OnHostEvent = delegate(ThetaEvent e)
+                {
+                    atHost.Add(e);
+                    if (e.Kind == ThetaEventKind.PeerJoined)
+                    {
+                        joinedName = link.Host.Text(e);
+                    }
+                };
+                link.OnClientEvent = atClient.Add;
+                link.Live();
+                link.Until(delegate { return joinedName != null; }, "the host knows the peer");
+                Assert.AreEqual("Zoë-3", joinedName);
+
+                SessionInfo client;
+                SessionInfo host;
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.GetInfo(out client));
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.GetInfo(out host));
+                Assert.IsTrue(host.IsHost);
+                Assert.IsFalse(client.IsHost);
+                Assert.AreEqual(90u, client.TickRateHz);
+                Assert.AreEqual(ThetaRole.Editor, client.Role);
+                Assert.AreEqual(link.Registry.SchemaHash, client.SchemaHash);
+                Assert.AreEqual(host.SessionId(), client.SessionId());
+                Assert.AreEqual(host.AuthorityKey(), client.AuthorityKey());
+                Assert.Greater(host.Port, 0u);
+
+                PeerInfo[] peers = new PeerInfo[4];
+                int count;
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.GetPeers(peers, out count));
+                Assert.AreEqual(1, count);
+                Assert.AreEqual("Zoë-3", peers[0].Name());
+                Assert.AreEqual(client.LocalPeer, peers[0].Peer);
+                ThetaEvent admitted = atClient.Find(delegate(ThetaEvent e) { return e.Kind == ThetaEventKind.Admitted; });
+                Assert.AreEqual((int)ThetaRole.Editor, admitted.Code);
+                Assert.IsTrue(atClient.Exists(delegate(ThetaEvent e)
+                {
+                    return e.Kind == ThetaEventKind.StateChanged && e.Code == (int)SessionState.Live;
+                }));
+            }
+        }
+
+        [Test]
+        public void ManualAdmissionCarriesBytesBothWays()
+        {
+            string asked = null;
+            string answered = null;
+            ThetaJoinOptions joining = new ThetaJoinOptions { Application = Encoding.UTF8.GetBytes("team=red"), ManualLoaded = true };
+            using (Loopback link = new Loopback(
+                new ThetaHostOptions { DevMode = true, ManualAdmission = true }, joining))
+            {
+                link.OnHostEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.JoinRequest)
+                    {
+                        asked = link.Host.Text(e);
+                        Assert.AreEqual(
+                            ThetaStatus.Ok, link.Host.Admit(e.Peer, ThetaRole.Viewer, Encoding.UTF8.GetBytes("level=7")));
+                    }
+                };
+                link.OnClientEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.Admitted)
+                    {
+                        answered = link.Client.Text(e);
+                    }
+                };
+                link.Until(delegate { return answered != null; }, "the client is admitted");
+                Assert.AreEqual("team=red", asked);
+                Assert.AreEqual("level=7", answered);
+                for (int i = 0; i < 20; i++)
+                {
+                    link.Turn();
+                    Thread.Sleep(2);
+                }
+                Assert.AreEqual(SessionState.Admitted, link.Client.State);
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.Loaded());
+                link.Live();
+                SessionInfo info;
+                link.Client.GetInfo(out info);
+                Assert.AreEqual(ThetaRole.Viewer, info.Role);
+            }
+        }
+
+        [Test]
+        public void ADeniedClientLearnsWhy()
+        {
+            string reason = null;
+            using (Loopback link = new Loopback(
+                new ThetaHostOptions { DevMode = true, ManualAdmission = true }, new ThetaJoinOptions()))
+            {
+                link.OnHostEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.JoinRequest)
+                    {
+                        link.Host.Deny(e.Peer, "the match is full");
+                    }
+                };
+                link.OnClientEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.Disconnected)
+                    {
+                        reason = link.Client.Text(e);
+                        Assert.IsNotEmpty(ThetaRuntime.DisconnectText((uint)e.Code));
+                    }
+                };
+                link.Until(delegate { return reason != null; }, "the client is told");
+                StringAssert.Contains("the match is full", reason);
+            }
+        }
+
+        [Test]
+        public unsafe void EveryKindArrivesAsItWasWritten()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                EntityId other;
+                EntityId entity;
+                ThetaSpawn spawn = new ThetaSpawn();
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.Spawn(spawn.Begin(9).With(link.Cube), out other));
+
+                AllKinds first = Sample(other, 1);
+                Assert.AreEqual(
+                    ThetaStatus.Ok,
+                    link.Host.Spawn(
+                        spawn.Begin(4).Owner(0).PersistentId(77).HostTag(5).Parent(other)
+                            .Payload(Encoding.UTF8.GetBytes("hello")).With(link.Kinds, first),
+                        out entity));
+                EntityRow[] rows = new EntityRow[8];
+                AllKinds[] values = new AllKinds[8];
+                int count;
+                using (Frame frame = link.TickAndReceive())
+                {
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Entities(link.Kinds, rows, out count));
+                    Assert.AreEqual(1, count);
+                    Assert.AreEqual(entity, rows[0].Id);
+                    Assert.AreEqual(4u, rows[0].TypeId);
+                    Assert.AreEqual(77UL, rows[0].PersistentId);
+                    Assert.AreEqual(other, rows[0].Parent);
+                    Assert.AreEqual(0UL, rows[0].HostTag, "tags are local");
+                    byte[] payload = new byte[16];
+                    int length;
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Payload(entity, payload, out length));
+                    Assert.AreEqual("hello", Encoding.UTF8.GetString(payload, 0, length));
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Read(link.Kinds, values, out count));
+                    AssertEqual(first, values[0]);
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Entities(rows, out count));
+                    Assert.AreEqual(2, count);
+                }
+
+                // And as a column write, with a local tag on the client's side.
+                AllKinds second = Sample(EntityId.None, 2);
+                ThetaWrite write;
+                WriteReport report;
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.BeginWrite(out write));
+                Assert.AreEqual(
+                    ThetaStatus.Ok, write.Rows(link.Kinds, new[] { entity }, new[] { second }, out report));
+                Assert.AreEqual(1u, report.Changed);
+                Assert.AreEqual(ThetaStatus.Ok, write.Commit());
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.SetHostTag(entity, 4711));
+                using (Frame frame = link.TickAndReceive())
+                {
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Read(link.Kinds, values, out count));
+                    AssertEqual(second, values[0]);
+                    frame.Entities(link.Kinds, rows, out count);
+                    Assert.AreEqual(4711UL, rows[0].HostTag);
+
+                    // One field alone, both ways.
+                    Vec3[] points = new Vec3[4];
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Read(link.Kinds.Field<Vec3>(13), points, out count));
+                    Assert.AreEqual(second.V3.Y, points[0].Y, 0.011f);
+                }
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.BeginWrite(out write));
+                write.Rows(link.Kinds.Field<float>(10), new[] { entity }, new[] { -3.5f }, out report);
+                write.Commit();
+                using (Frame frame = link.TickAndReceive())
+                {
+                    frame.Read(link.Kinds, values, out count);
+                    Assert.AreEqual(-3.5f, values[0].F32, 0.001f);
+                    Assert.AreEqual(second.I32, values[0].I32);
+                }
+            }
+        }
+
+        private static unsafe AllKinds Sample(EntityId target, int variant)
+        {
+            AllKinds value = default(AllKinds);
+            int sign = variant == 1 ? 1 : -1;
+            value.I8 = (sbyte)(-77 * sign);
+            value.I16 = (short)(-12345 * sign);
+            value.I32 = 987654 * sign;
+            value.I64 = -123456789012L * sign;
+            value.U8 = (byte)(100 + variant);
+            value.U16 = (ushort)(50000 + variant);
+            value.U32 = 3000000000u + (uint)variant;
+            value.U64 = 900000000000000UL + (ulong)variant;
+            value.Flags = (ushort)(0xA53 >> variant);
+            value.F32 = 1.25f * sign;
+            value.F64 = 123456.7891 * sign;
+            value.V2 = new Vec2(1.5f * sign, -2.5f);
+            value.V3 = new Vec3(0.25f, -0.5f * sign, 7.75f);
+            value.V4 = new Vec4(1, -2, 3 * sign, -4);
+            value.D3 = new DVec3(500000.125 * sign, -1.5, 0.001);
+            value.Q = new Quat(0.5f, -0.5f, 0.5f * sign, 0.5f);
+            value.Target = target;
+            value.Label = new Text32("label " + variant + " äöü");
+            value.Blob = new Blob64(new byte[] { 0, 255, (byte)variant });
+            value.Floats.Length = 2;
+            value.Floats.Items[0] = -1.5f * sign;
+            value.Floats.Items[1] = 99.5f;
+            value.Longs.Length = 3;
+            value.Longs.Items[0] = 1000;
+            value.Longs.Items[1] = -1000 * sign;
+            value.Longs.Items[2] = variant;
+            return value;
+        }
+
+        private static unsafe void AssertEqual(AllKinds expected, AllKinds actual)
+        {
+            Assert.AreEqual(expected.I8, actual.I8);
+            Assert.AreEqual(expected.I16, actual.I16);
+            Assert.AreEqual(expected.I32, actual.I32);
+            Assert.AreEqual(expected.I64, actual.I64);
+            Assert.AreEqual(expected.U8, actual.U8);
+            Assert.AreEqual(expected.U16, actual.U16);
+            Assert.AreEqual(expected.U32, actual.U32);
+            Assert.AreEqual(expected.U64, actual.U64);
+            Assert.AreEqual(expected.Flags, actual.Flags);
+            Assert.AreEqual(expected.F32, actual.F32, 0.0006f);
+            Assert.AreEqual(expected.F64, actual.F64, 0.00006);
+            Assert.AreEqual(expected.V2.X, actual.V2.X, 0.006f);
+            Assert.AreEqual(expected.V2.Y, actual.V2.Y, 0.006f);
+            Assert.AreEqual(expected.V3.X, actual.V3.X, 0.006f);
+            Assert.AreEqual(expected.V3.Y, actual.V3.Y, 0.006f);
+            Assert.AreEqual(expected.V3.Z, actual.V3.Z, 0.006f);
+            Assert.AreEqual(expected.V4.Z, actual.V4.Z, 0.006f);
+            Assert.AreEqual(expected.V4.W, actual.V4.W, 0.006f);
+            Assert.AreEqual(expected.D3.X, actual.D3.X, 0.0006);
+            Assert.AreEqual(expected.D3.Y, actual.D3.Y, 0.0006);
+            // q and -q are the same rotation.
+            float dot = (expected.Q.X * actual.Q.X) + (expected.Q.Y * actual.Q.Y) + (expected.Q.Z * actual.Q.Z)
+                + (expected.Q.W * actual.Q.W);
+            Assert.AreEqual(1f, Math.Abs(dot), 1e-5f);
+            Assert.AreEqual(expected.Target, actual.Target);
+            Assert.AreEqual(expected.Label.ToString(), actual.Label.ToString());
+            byte[] left = new byte[64];
+            byte[] right = new byte[64];
+            Assert.AreEqual(expected.Blob.CopyTo(left), actual.Blob.CopyTo(right));
+            CollectionAssert.AreEqual(left, right);
+            Assert.AreEqual(expected.Floats.Length, actual.Floats.Length);
+            for (int i = 0; i < expected.Floats.Length; i++)
+            {
+                Assert.AreEqual(expected.Floats.Items[i], actual.Floats.Items[i], 0.25f);
+            }
+            Assert.AreEqual(expected.Longs.Length, actual.Longs.Length);
+            for (int i = 0; i < expected.Longs.Length; i++)
+            {
+                Assert.AreEqual(expected.Longs.Items[i], actual.Longs.Items[i]);
+            }
+        }
+
+        [Test]
+        public void BadValuesAreCountedAndNamed()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                EntityId entity;
+                DemoCube cube = new DemoCube { Position = new Vec3(1, 2, 3), Rotation = Quat.Identity };
+                link.Host.Spawn(new ThetaSpawn().Begin(1).With(link.Cube, cube), out entity);
+                uint tick;
+                link.Host.Tick(out tick);
+                ThetaWrite write;
+                WriteReport report;
+                link.Host.BeginWrite(out write);
+                cube.Position = new Vec3(1000, float.NaN, 4);
+                Assert.AreEqual(
+                    ThetaStatus.SomeClamped, write.Rows(link.Cube, new[] { entity }, new[] { cube }, out report));
+                Assert.AreEqual(1u, report.Clamped);
+                Assert.AreEqual(1u, report.NotANumber);
+                Assert.AreEqual(entity, report.FirstBadEntity);
+                Assert.AreEqual(
+                    ThetaStatus.SomeMissing,
+                    write.Rows(link.Cube, new[] { new EntityId(1UL << 40) }, new[] { cube }, out report));
+                Assert.AreEqual(1u, report.Missing);
+                Assert.AreEqual(ThetaStatus.Range, write.Rows(link.Cube, new[] { entity, entity }, new[] { cube }, out report));
+                write.Commit();
+                using (Frame frame = link.TickAndReceive())
+                {
+                    DemoCube[] cubes = new DemoCube[2];
+                    int count;
+                    frame.Read(link.Cube, cubes, out count);
+                    Assert.AreEqual(31.999f, cubes[0].Position.X, 0.001f);
+                    Assert.AreEqual(2f, cubes[0].Position.Y, 0.001f);
+                    Assert.AreEqual(4f, cubes[0].Position.Z, 0.001f);
+                }
+            }
+        }
+
+        [Test]
+        public void FramesComeInOrderAndHashEqually()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                EntityId[] entities = new EntityId[100];
+                DemoCube[] cubes = new DemoCube[100];
+                ThetaSpawn spawn = new ThetaSpawn();
+                for (int i = 0; i < 100; i++)
+                {
+                    cubes[i].Rotation = Quat.Identity;
+                    link.Host.Spawn(spawn.Begin(1).With(link.Cube, cubes[i]), out entities[i]);
+                }
+                Dictionary<uint, ulong> atHost = new Dictionary<uint, ulong>();
+                Dictionary<uint, ulong> atClient = new Dictionary<uint, ulong>();
+                uint last = 0;
+                int sealedTicks = 0;
+                link.BeforeTick = delegate
+                {
+                    sealedTicks++;
+                    for (int i = 0; i < 100; i++)
+                    {
+                        cubes[i].Position = new Vec3((float)Math.Sin(sealedTicks * 0.1 + i) * 10, i * 0.1f, 0);
+                    }
+                    ThetaWrite write;
+                    WriteReport report;
+                    link.Host.BeginWrite(out write);
+                    write.Rows(link.Cube, entities, cubes, out report);
+                    write.Commit();
+                };
+                link.Until(
+                    delegate
+                    {
+                        Frame frame;
+                        FrameInfo info;
+                        while (link.Host.AcquireNext(out frame) == ThetaStatus.Ok)
+                        {
+                            frame.GetInfo(out info);
+                            atHost[info.Tick] = info.Fold;
+                            frame.Dispose();
+                        }
+                        while (link.Client.AcquireNext(out frame) == ThetaStatus.Ok)
+                        {
+                            frame.GetInfo(out info);
+                            Assert.Greater(info.Tick, last);
+                            last = info.Tick;
+                            atClient[info.Tick] = info.Fold;
+                            frame.Dispose();
+                        }
+                        return atClient.Count > 60;
+                    },
+                    "60 ticks arrived");
+                int compared = 0;
+                HashSet<ulong> different = new HashSet<ulong>();
+                foreach (KeyValuePair<uint, ulong> pair in atClient)
+                {
+                    ulong expected;
+                    if (atHost.TryGetValue(pair.Key, out expected))
+                    {
+                        Assert.AreEqual(expected, pair.Value, "tick " + pair.Key);
+                        different.Add(expected);
+                        compared++;
+                    }
+                }
+                Assert.Greater(compared, 30);
+                Assert.Greater(different.Count, 25, "the state moves");
+
+                // The quantised lanes are equal bit by bit as well.
+                uint tick;
+                link.Host.Tick(out tick);
+                long[] left = new long[100 * link.Cube.Lanes];
+                long[] right = new long[100 * link.Cube.Lanes];
+                int count;
+                using (Frame frame = link.TickAndReceive())
+                {
+                    Assert.AreEqual(ThetaStatus.Ok, frame.ReadQuantised(link.Cube, right, out count));
+                    Assert.AreEqual(100, count);
+                }
+                Frame newest;
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.AcquireNewest(out newest));
+                newest.ReadQuantised(link.Cube, left, out count);
+                newest.Dispose();
+                CollectionAssert.AreEqual(left, right);
+            }
+        }
+
+        [Test]
+        public void ThreeFramesAtOnceAndStaleOnesSaySo()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                Frame a = link.TickAndReceive();
+                Frame b = link.TickAndReceive();
+                Frame c;
+                Frame d;
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.AcquireNewest(out c));
+                Assert.AreEqual(ThetaStatus.Limit, link.Client.AcquireNewest(out d));
+                Assert.IsFalse(d.IsValid);
+                FrameInfo info;
+                FrameInfo later;
+                Assert.AreEqual(ThetaStatus.Ok, a.GetInfo(out info));
+                Assert.AreEqual(ThetaStatus.Ok, b.GetInfo(out later));
+                Assert.Less(info.Tick, later.Tick);
+                Frame copy = a;
+                a.Dispose();
+                a.Dispose();
+                Assert.AreEqual(ThetaStatus.HandleStale, copy.GetInfo(out info));
+                Assert.AreEqual(ThetaStatus.HandleZero, default(Frame).GetInfo(out info));
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.AcquireNewest(out d));
+                b.Dispose();
+                c.Dispose();
+                d.Dispose();
+
+                ThetaWrite write;
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.BeginWrite(out write));
+                Assert.AreEqual(ThetaStatus.Ok, write.Commit());
+                Assert.IsTrue(write.Commit().IsError());
+
+                // Buffers that are too small say how much there is.
+                EntityId entity;
+                ThetaSpawn spawn = new ThetaSpawn();
+                for (int i = 0; i < 5; i++)
+                {
+                    link.Host.Spawn(spawn.Begin(1).With(link.Cube), out entity);
+                }
+                using (Frame frame = link.TickAndReceive())
+                {
+                    int count;
+                    Assert.AreEqual(ThetaStatus.Truncated, frame.Entities(link.Cube, new EntityRow[2], out count));
+                    Assert.AreEqual(5, count);
+                    Assert.AreEqual(ThetaStatus.Truncated, frame.Read(link.Cube, new DemoCube[2], out count));
+                    Assert.AreEqual(5, count);
+                }
+            }
+        }
+
+        [Test]
+        public void SpawnsAndDespawnsAreEvents()
+        {
+            List<ThetaEvent> events = new List<ThetaEvent>();
+            using (Loopback link = new Loopback().Live())
+            {
+                link.OnClientEvent = events.Add;
+                EntityId entity;
+                link.Host.Spawn(new ThetaSpawn().Begin(12).With(link.Cube), out entity);
+                link.Until(
+                    delegate
+                    {
+                        return events.Exists(delegate(ThetaEvent e)
+                        {
+                            return e.Kind == ThetaEventKind.EntitySpawned && e.Entity == entity && e.Value == 12;
+                        });
+                    },
+                    "the client hears of the spawn");
+                SessionInfo info;
+                link.Client.GetInfo(out info);
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.SetOwner(entity, info.LocalPeer));
+                link.Until(
+                    delegate
+                    {
+                        return events.Exists(delegate(ThetaEvent e)
+                        {
+                            return e.Kind == ThetaEventKind.OwnerChanged && e.Entity == entity && e.Peer == info.LocalPeer;
+                        });
+                    },
+                    "the client hears of its ownership");
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.Despawn(entity));
+                Assert.AreEqual(ThetaStatus.EntityUnknown, link.Host.Despawn(entity));
+                link.Until(
+                    delegate
+                    {
+                        return events.Exists(delegate(ThetaEvent e)
+                        {
+                            return e.Kind == ThetaEventKind.EntityDespawned && e.Entity == entity;
+                        });
+                    },
+                    "the client hears of the despawn");
+            }
+        }
+
+        [Test]
+        public void InputReachesTheHost()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                SessionInfo info;
+                link.Client.GetInfo(out info);
+                InputSample sent = default(InputSample);
+                sent.Head.Position = new Vec3(0.5f, 1.75f, -0.25f);
+                sent.Head.Rotation = Quat.Identity;
+                sent.Head.Flags = PoseFlags.Valid | PoseFlags.Tracked;
+                sent.Right = sent.Head;
+                sent.Right.LinearVelocity = new Vec3(1, 0, 0);
+                sent.Buttons = 0x81;
+                sent.SetAxis(2, 0.5f);
+                sent.SetTail(new byte[] { 9, 8, 7 });
+                InputSample got = default(InputSample);
+                link.Until(
+                    delegate
+                    {
+                        sent.InputTick++;
+                        sent.SampledAtUs += 11111;
+                        ThetaStatus status = link.Client.SendInput(ref sent);
+                        Assert.IsFalse(status.IsError(), status.ToString());
+                        return link.Host.GetInput(info.LocalPeer, out got) == ThetaStatus.Ok && got.InputTick > 3;
+                    },
+                    "the host has the input");
+                Assert.AreEqual(sent.Head.Position.Y, got.Head.Position.Y, 0.001f);
+                Assert.AreEqual(PoseFlags.Valid | PoseFlags.Tracked, got.Head.Flags);
+                Assert.AreEqual(1f, got.Right.LinearVelocity.X, 0.01f);
+                Assert.AreEqual(0x81u, got.Buttons);
+                Assert.AreEqual(0.5f, got.GetAxis(2), 0.002f);
+                byte[] tail = new byte[64];
+                Assert.AreEqual(3, got.GetTail(tail));
+                Assert.AreEqual(7, tail[2]);
+                Assert.AreEqual(got.InputTick * 11111UL, got.SampledAtUs);
+                Assert.AreEqual(ThetaStatus.PeerUnknown, link.Host.GetInput(999, out got));
+
+                ThetaStatistics statistics;
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.GetStatistics(info.LocalPeer, out statistics));
+                Assert.Greater(statistics.InputsReceived, 3UL);
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.GetStatistics(0, out statistics));
+                Assert.Greater(statistics.BytesReceived, 0UL);
+                Assert.Greater(statistics.TicksComplete, 0UL);
+            }
+        }
+
+        [Test]
+        public void SamplingLiesBetweenTicksOnAnyThread()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                EntityId[] entities = new EntityId[1];
+                DemoCube[] written = new DemoCube[1];
+                written[0].Rotation = Quat.Identity;
+                link.Host.Spawn(new ThetaSpawn().Begin(1).With(link.Cube, written[0]), out entities[0]);
+                int ticks = 0;
+                link.BeforeTick = delegate
+                {
+                    ticks++;
+                    written[0].Position = new Vec3(ticks * 0.01f, 0, 0);
+                    ThetaWrite write;
+                    WriteReport report;
+                    link.Host.BeginWrite(out write);
+                    write.Rows(link.Cube, entities, written, out report);
+                    write.Commit();
+                };
+                link.Until(delegate { return ticks > 60; }, "the cube moves");
+                uint newest = 0;
+                FrameInfo info;
+                Frame frame;
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.AcquireNewest(out frame));
+                frame.GetInfo(out info);
+                newest = info.Tick;
+                DemoCube[] at = new DemoCube[1];
+                int count;
+                frame.Read(link.Cube, at, out count);
+                frame.Dispose();
+
+                DemoCube[] low = new DemoCube[1];
+                DemoCube[] middle = new DemoCube[1];
+                DemoCube[] high = new DemoCube[1];
+                SampleResult[] results = new SampleResult[1];
+                Exception failure = null;
+                Thread thread = new Thread(delegate()
+                {
+                    try
+                    {
+                        ThetaSampler sampler = link.Client.Sampler;
+                        Assert.AreEqual(ThetaStatus.Ok, sampler.Sample(link.Cube, entities, newest - 3, low, results));
+                        Assert.AreEqual(SampleResult.Interpolated, results[0]);
+                        sampler.Sample(link.Cube, entities, newest - 2.5, middle, results);
+                        Assert.AreEqual(SampleResult.Interpolated, results[0]);
+                        sampler.Sample(link.Cube, entities, newest - 2, high, results);
+                        ThetaStatus missing = sampler.Sample(
+                            link.Cube, new[] { new EntityId(1UL << 40) }, newest, high.AsSpan().Slice(0, 1).ToArray(), results);
+                        Assert.AreEqual(ThetaStatus.SomeMissing, missing);
+                        Assert.AreEqual(SampleResult.Missing, results[0]);
+                    }
+                    catch (Exception e)
+                    {
+                        failure = e;
+                    }
+                });
+                thread.Start();
+                thread.Join();
+                if (failure != null)
+                {
+                    throw failure;
+                }
+                Assert.AreEqual(0.01f, high[0].Position.X - low[0].Position.X, 0.0025f);
+                Assert.AreEqual((low[0].Position.X + high[0].Position.X) / 2, middle[0].Position.X, 0.0015f);
+                Assert.AreEqual(at[0].Position.X - 0.02f, high[0].Position.X, 0.0025f);
+
+                double render;
+                Assert.AreEqual(ThetaStatus.Ok, link.Client.RenderTick(ThetaRuntime.NowNs, out render));
+                Assert.AreEqual(newest, render, 90.0);
+            }
+        }
+
+        [Test]
+        public void WrongRoleAndUnknownPeerAreStatuses()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                double tick;
+                Assert.AreEqual(ThetaStatus.WrongRole, RenderTickOfHost(link.Host, out tick));
+                Assert.AreEqual(ThetaStatus.PeerUnknown, link.Host.Kick(999, "nobody"));
+                ThetaStatistics statistics;
+                Assert.AreEqual(ThetaStatus.PeerUnknown, link.Host.GetStatistics(999, out statistics));
+            }
+        }
+
+        private static unsafe ThetaStatus RenderTickOfHost(ThetaHost host, out double tick)
+        {
+            double at = 0;
+            int status = Theta.Interop.NativeMethods.theta_session_render_tick(host.Native, ThetaRuntime.NowNs, &at);
+            tick = at;
+            return (ThetaStatus)status;
+        }
+
+        [Test]
+        public void KickEndsWithTheReason()
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                string reason = null;
+                link.OnClientEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.Disconnected)
+                    {
+                        reason = link.Client.Text(e);
+                    }
+                };
+                SessionInfo info;
+                link.Client.GetInfo(out info);
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.Kick(info.LocalPeer, "bye now"));
+                link.Until(delegate { return reason != null; }, "the client is told");
+                StringAssert.Contains("bye now", reason);
+                Assert.AreEqual(SessionState.Closed, link.Client.State);
+            }
+        }
+
+        [Test]
+        public void TicketsAdmitTheirOwnerOnly()
+        {
+            byte[] seed = new byte[32];
+            seed[5] = 42;
+            ThetaRuntime runtime = ThetaRuntime.Create();
+            ThetaRegistry registry = runtime.CreateRegistry();
+            registry.Add<DemoCube>();
+            try
+            {
+                ThetaHost host = runtime.Host(registry, new ThetaHostOptions());
+                string ticket = host.IssueTicket(ThetaRuntime.IdentityPublicKey(seed), ThetaRole.Admin, 0, null);
+                ThetaClient owner = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket, IdentitySeed = seed });
+                ThetaClient thief = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket });
+                System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+                while ((owner.State != SessionState.Live || thief.State != SessionState.Closed)
+                    && clock.ElapsedMilliseconds < Loopback.TimeoutMs)
+                {
+                    ThetaEvent e;
+                    while (host.TryPoll(out e))
+                    {
+                    }
+                    while (owner.TryPoll(out e))
+                    {
+                    }
+                    while (thief.TryPoll(out e))
+                    {
+                    }
+                    uint tick;
+                    host.Tick(out tick);
+                    Thread.Sleep(5);
+                }
+                Assert.AreEqual(SessionState.Live, owner.State);
+                Assert.AreEqual(SessionState.Closed, thief.State);
+                SessionInfo info;
+                owner.GetInfo(out info);
+                Assert.AreEqual(ThetaRole.Admin, info.Role);
+            }
+            finally
+            {
+                runtime.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Reads the field tables of samples/README.md, so that the documentation itself is what is compared.</summary>
+    internal static class DocumentedTables
+    {
+        internal static ComponentBuilder Read(string[] page, string component)
+        {
+            int line = Array.FindIndex(page, delegate(string text) { return text.StartsWith("### `" + component + "`"); });
+            Assert.GreaterOrEqual(line, 0, component);
+            ComponentBuilder builder = new ComponentBuilder(component);
+            for (line++; line < page.Length && !page[line].StartsWith("###"); line++)
+            {
+                string[] cells = page[line].Split('|');
+                ushort id;
+                if (cells.Length < 12 || !ushort.TryParse(cells[1].Trim(), out id))
+                {
+                    continue;
+                }
+                string kind = cells[3].Trim();
+                ThetaKind number = (ThetaKind)byte.Parse(kind.Substring(kind.IndexOf('(') + 1).TrimEnd(')'));
+                FieldSpec field = builder.Add(
+                    id, cells[2].Trim().Trim('`'), number, ThetaKind.Inferred, int.Parse(cells[8].Trim()), 0);
+                builder.At(int.Parse(cells[4].Trim()));
+                field.Min = Number(cells[5]);
+                field.Max = Number(cells[6]);
+                field.Step = Number(cells[7]);
+                string semantic = cells[9].Trim();
+                field.Semantic = (ThetaSemantic)byte.Parse(semantic.Substring(semantic.IndexOf('(') + 1).TrimEnd(')'));
+                field.Default = Array.ConvertAll(cells[10].Trim().Split(' '), Number);
+            }
+            Assert.Greater(builder.Fields.Count, 2);
+            return builder;
+        }
+
+        /// <summary>The number a cell begins with; what follows explains it.</summary>
+        private static double Number(string cell)
+        {
+            return double.Parse(cell.Trim().Split(' ')[0], CultureInfo.InvariantCulture);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The C# tests: test.sh [LIBDIR]. LIBDIR holds libtheta_sdk.so (default: THETA_LIBRARY_DIR); without the library only the
+# tests that need none are run. Prints "N passed, N failed"; fails when a test fails or nothing ran.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+LIBDIR=${1:-${THETA_LIBRARY_DIR:-}}
+HEADER=${THETA_INCLUDE_DIR:-$ROOT/include}/theta/theta.h
+WORK=${THETA_BUILD_DIR:-}
+if [ -z "$WORK" ]; then
+  WORK=$(mktemp -d)
+  trap 'rm -rf "$WORK"' EXIT
+fi
+mkdir -p "$WORK/unity"
+
+NUNIT=$(find /usr/lib/cli -name nunit.framework.dll 2>/dev/null | sort | tail -1)
+if [ -z "$NUNIT" ] || ! command -v mcs >/dev/null || ! command -v nunit-console >/dev/null; then
+  echo "test.sh: Mono and NUnit are missing: apt-get install mono-mcs mono-runtime libmono-system-core4.0-cil nunit-console libnunit-cil-dev" >&2
+  exit 1
+fi
+
+python3 "$HERE/tools/meta.py" --check
+
+bash "$HERE/build.sh" "$WORK"
+cp "$NUNIT" "$WORK/"
+mcs -nologo -langversion:7.2 -unsafe -debug -warnaserror -target:library -r:"$WORK/Theta.Interop.dll" -r:"$WORK/Theta.dll" \
+  -r:"$NUNIT" -out:"$WORK/Theta.Tests.dll" "$HERE"/com.theta.sdk/Tests/*.cs
+
+# The Unity-only part and the package's sample, against stand-ins of the engine's API (see unity_standins/README.md).
+bash "$HERE/unity_standins/build.sh" "$WORK/unity" "$NUNIT"
+cp "$NUNIT" "$WORK/unity/"
+
+python3 "$HERE/tools/layout.py" "$HEADER" >"$WORK/layout.c"
+"${CC:-cc}" -DTHETA_HEADER="\"$HEADER\"" -o "$WORK/layout" "$WORK/layout.c"
+"$WORK/layout" >"$WORK/layout.txt"
+export THETA_ABI_LAYOUT="$WORK/layout.txt" THETA_REPO="$ROOT"
+
+exclude=()
+if [ -n "$LIBDIR" ]; then
+  [ -e "$LIBDIR/libtheta_sdk.so" ] || { echo "test.sh: there is no libtheta_sdk.so in $LIBDIR" >&2; exit 1; }
+  export LD_LIBRARY_PATH="$LIBDIR${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+else
+  echo "no library was given: live tests are left out"
+  exclude=(-exclude:Live)
+fi
+
+code=0
+(cd "$WORK" && nunit-console Theta.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/theta.xml") || code=1
+(cd "$WORK/unity" && nunit-console Theta.Unity.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/unity.xml") || code=1
+
+# NUnit's own exit code is lost when the runner crashes, so the counts come from the results it wrote.
+python3 - "$WORK/theta.xml" "$WORK/unity.xml" <<'PYTHON' || code=1
+import sys
+import xml.etree.ElementTree as tree
+
+passed = failed = 0
+for path in sys.argv[1:]:
+    try:
+        cases = list(tree.parse(path).getroot().iter("test-case"))
+    except (OSError, tree.ParseError) as error:
+        print(f"{path}: {error}")
+        failed += 1
+        continue
+    if not cases:
+        failed += 1
+    for case in cases:
+        result = case.get("result")
+        if result == "Success":
+            passed += 1
+        elif result != "NotRunnable" and case.get("executed") == "False":
+            print(f"skipped {case.get('name')}")
+        else:
+            failed += 1
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed or not passed else 0)
+PYTHON
+exit "$code"
