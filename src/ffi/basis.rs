@@ -146,23 +146,15 @@ mod tests {
         TABLE
             .match_indices(&needle)
             .map(|(at, _)| {
-                let list = TABLE[at + needle.len()..]
-                    .split(']')
-                    .next()
-                    .expect("a closed list");
-                list.split(',')
-                    .map(|number| number.trim().parse().expect("a number"))
-                    .collect()
+                let list = TABLE[at + needle.len()..].split(']').next().expect("a closed list");
+                list.split(',').map(|number| number.trim().parse().expect("a number")).collect()
             })
             .collect()
     }
 
     fn close(found: &[f64], expected: &[f64], what: &str) {
         for (a, b) in found.iter().zip(expected) {
-            assert!(
-                (a - b).abs() <= 1e-9 * b.abs().max(1.0),
-                "{what}: {found:?}, expected {expected:?}"
-            );
+            assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{what}: {found:?}, expected {expected:?}");
         }
     }
 
@@ -179,50 +171,29 @@ mod tests {
         for (key, meaning) in meanings {
             let rows = column(key);
             for bases in rows.chunks_exact(3) {
-                for (basis, engine) in [Basis::OpenXr, Basis::Unity, Basis::Unreal]
-                    .into_iter()
-                    .zip(bases)
-                {
+                for (basis, engine) in [Basis::OpenXr, Basis::Unity, Basis::Unreal].into_iter().zip(bases) {
                     let array = |v: &Vec<f64>| [v[0], v[1], v[2]];
-                    close(
-                        &basis.vector(array(&bases[0]), meaning, Way::ToEngine),
-                        engine,
-                        key,
-                    );
+                    close(&basis.vector(array(&bases[0]), meaning, Way::ToEngine), engine, key);
                     close(&basis.vector(array(engine), meaning, Way::ToWire), &bases[0], key);
                     checked += 1;
                 }
             }
         }
         for bases in column("rotation").chunks_exact(3) {
-            for (basis, engine) in [Basis::OpenXr, Basis::Unity, Basis::Unreal]
-                .into_iter()
-                .zip(bases)
-            {
+            for (basis, engine) in [Basis::OpenXr, Basis::Unity, Basis::Unreal].into_iter().zip(bases) {
                 let array = |v: &Vec<f64>| [v[0], v[1], v[2], v[3]];
-                close(
-                    &basis.rotation(array(&bases[0]), Way::ToEngine),
-                    engine,
-                    "rotation",
-                );
+                close(&basis.rotation(array(&bases[0]), Way::ToEngine), engine, "rotation");
                 close(&basis.rotation(array(engine), Way::ToWire), &bases[0], "rotation");
                 checked += 1;
             }
         }
-        assert!(
-            checked >= 6 * 3 * 4,
-            "the table has at least four poses, {checked} values were checked"
-        );
+        assert!(checked >= 6 * 3 * 4, "the table has at least four poses, {checked} values were checked");
     }
 
     /// q v q*, the formula that OpenXR, Unity and Unreal share.
     fn rotate([x, y, z, w]: [f64; 4], v: [f64; 3]) -> [f64; 3] {
         let cross = |a: [f64; 3], b: [f64; 3]| {
-            [
-                a[1] * b[2] - a[2] * b[1],
-                a[2] * b[0] - a[0] * b[2],
-                a[0] * b[1] - a[1] * b[0],
-            ]
+            [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
         };
         let t = cross([x, y, z], v).map(|c| 2.0 * c);
         let u = cross([x, y, z], t);
@@ -235,22 +206,14 @@ mod tests {
         let q = [0.1, -0.5, 0.7, (1.0f64 - 0.01 - 0.25 - 0.49).sqrt()];
         let (v, w) = ([1.5, -2.0, 0.25], [0.3, 1.7, -0.6]);
         let cross = |a: [f64; 3], b: [f64; 3]| {
-            [
-                a[1] * b[2] - a[2] * b[1],
-                a[2] * b[0] - a[0] * b[2],
-                a[0] * b[1] - a[1] * b[0],
-            ]
+            [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
         };
         for basis in [Basis::OpenXr, Basis::Unity, Basis::Unreal] {
             let point = |v| basis.vector(v, Meaning::Point, Way::ToEngine);
             let there = rotate(basis.rotation(q, Way::ToEngine), point(v));
             close(&there, &point(rotate(q, v)), "rotation");
             let spin = basis.vector(w, Meaning::AngularVelocity, Way::ToEngine);
-            close(
-                &cross(spin, point(v)),
-                &point(cross(w, v)),
-                "velocity of a point on a spinning body",
-            );
+            close(&cross(spin, point(v)), &point(cross(w, v)), "velocity of a point on a spinning body");
             let scaled = basis.vector([2.0, 3.0, 4.0], Meaning::Scale, Way::ToEngine);
             let p = point(v);
             let by_engine = [0, 1, 2].map(|i| scaled[i] * p[i]);
@@ -269,11 +232,7 @@ mod tests {
             }
             let mut four = [1.0f32, 2.0, 3.0, 4.0];
             basis.floats(&mut four, Meaning::Point, Way::ToWire);
-            assert_eq!(
-                four,
-                [1.0, 2.0, 3.0, 4.0],
-                "a vec4 with a vector's meaning has none"
-            );
+            assert_eq!(four, [1.0, 2.0, 3.0, 4.0], "a vec4 with a vector's meaning has none");
         }
     }
 }

@@ -20,12 +20,7 @@ pub(crate) fn run(function: &'static str, body: impl FnOnce() -> Outcome) -> the
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
         Ok(Err(failure)) => error::record(function, &failure),
-        Err(payload) => error::record(
-            function,
-            &Error::Panic {
-                text: panic_text(payload),
-            },
-        ),
+        Err(payload) => error::record(function, &Error::Panic { text: panic_text(payload) }),
     }
 }
 
@@ -34,10 +29,7 @@ pub(crate) fn run(function: &'static str, body: impl FnOnce() -> Outcome) -> the
 fn panic_text(payload: Box<dyn std::any::Any + Send>) -> String {
     let text = match payload.downcast_ref::<&'static str>() {
         Some(text) => (*text).to_owned(),
-        None => payload
-            .downcast_ref::<String>()
-            .cloned()
-            .unwrap_or_else(|| "no text".to_owned()),
+        None => payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "no text".to_owned()),
     };
     // A payload whose destructor panics would unwind out of here; leaking it is the only safe end.
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
@@ -50,9 +42,7 @@ fn panic_text(payload: Box<dyn std::any::Any + Send>) -> String {
 /// `boundary!(theta_noun_verb, { body })`: the body is a block that ends in an [`Outcome`] and may use `?`.
 macro_rules! boundary {
     ($function:ident, $body:block) => {
-        $crate::ffi::boundary::run(stringify!($function), || -> $crate::ffi::boundary::Outcome {
-            $body
-        })
+        $crate::ffi::boundary::run(stringify!($function), || -> $crate::ffi::boundary::Outcome { $body })
     };
 }
 pub(crate) use boundary;

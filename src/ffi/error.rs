@@ -8,6 +8,8 @@ use std::cell::RefCell;
 
 use super::handle::Kind;
 use super::status::*;
+use crate::core::schema::SchemaError;
+use crate::core::world::WorldError;
 
 /// Why a call did not do what it says.
 #[derive(Debug, thiserror::Error)]
@@ -19,11 +21,7 @@ pub(crate) enum Error {
     #[error(
         "a size of {stated} bytes is stated for {name}, which has at least {minimum}; set it to sizeof({name})"
     )]
-    Size {
-        name: &'static str,
-        stated: u32,
-        minimum: u32,
-    },
+    Size { name: &'static str, stated: u32, minimum: u32 },
     #[error(
         "{name} has a value at byte {offset} that this library does not know; leave it zero or use a newer library"
     )]
@@ -35,11 +33,7 @@ pub(crate) enum Error {
     #[error("{what} is not UTF-8 from byte {offset} on")]
     Utf8 { what: &'static str, offset: usize },
     #[error("{what} is {value}, the limit is {limit}")]
-    Range {
-        what: &'static str,
-        value: u64,
-        limit: u64,
-    },
+    Range { what: &'static str, value: u64, limit: u64 },
     #[error("{what}")]
     Argument { what: String },
     #[error("{what} is not aligned to {bytes} bytes")]
@@ -121,6 +115,40 @@ impl Error {
             Self::Panic { .. } | Self::Faulted { .. } => THETA_E_PANIC,
             Self::Room { code, .. } => *code,
         }
+    }
+}
+
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Self {
+        let code = match &error {
+            SchemaError::Redefined(_) | SchemaError::Collision { .. } => THETA_E_COMPONENT_COLLISION,
+            SchemaError::OverLimit { .. } => THETA_E_LIMIT,
+            SchemaError::RowSize { .. } => THETA_E_RANGE,
+            SchemaError::BadField { .. }
+            | SchemaError::BadComponent { .. }
+            | SchemaError::DuplicateField { .. }
+            | SchemaError::BadManifest { .. }
+            | SchemaError::ManifestHash { .. } => THETA_E_COMPONENT_INVALID,
+        };
+        Self::Room { code, text: error.to_string() }
+    }
+}
+
+impl From<WorldError> for Error {
+    fn from(error: WorldError) -> Self {
+        let code = match &error {
+            WorldError::Schema(error) => return error.clone().into(),
+            WorldError::NoEntity(entity) => return Self::EntityUnknown { entity: entity.0 },
+            WorldError::NoComponent(id) => return Self::ComponentUnknown { id: id.0 },
+            WorldError::NoField { .. } => THETA_E_FIELD_UNKNOWN,
+            WorldError::NotWritable(..) => THETA_E_STATE,
+            WorldError::OverLimit { .. } => THETA_E_LIMIT,
+            WorldError::ShortData { .. }
+            | WorldError::DuplicateComponent(_)
+            | WorldError::BadParent { .. } => THETA_E_RANGE,
+            WorldError::OldTick { .. } | WorldError::BadArchetype { .. } => THETA_E_INTERNAL,
+        };
+        Self::Room { code, text: error.to_string() }
     }
 }
 

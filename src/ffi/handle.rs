@@ -121,12 +121,8 @@ const EPOCH_LIVE: u8 = 1;
 const EPOCH_SHUT_DOWN: u8 = 2;
 
 // Zero pages: neither table costs memory before it is used.
-static TABLE: [Slot; SLOTS] = [const {
-    Slot {
-        word: AtomicU64::new(0),
-        object: AtomicPtr::new(null_mut()),
-    }
-}; SLOTS];
+static TABLE: [Slot; SLOTS] =
+    [const { Slot { word: AtomicU64::new(0), object: AtomicPtr::new(null_mut()) } }; SLOTS];
 static EPOCHS: [AtomicU8; 1 << 16] = [const { AtomicU8::new(EPOCH_NEVER) }; 1 << 16];
 static NEXT_EPOCH: AtomicU32 = AtomicU32::new(1);
 /// Where a search for a free slot begins: at or below the lowest free one, but for races, which cost a longer walk.
@@ -143,10 +139,7 @@ impl Epoch {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |epoch| {
                 (epoch <= 0xffff).then_some(epoch + 1)
             })
-            .map_err(|_| Error::Limit {
-                what: "runtimes started by one process",
-                limit: 0xffff,
-            })?;
+            .map_err(|_| Error::Limit { what: "runtimes started by one process", limit: 0xffff })?;
         EPOCHS[next as usize].store(EPOCH_LIVE, Ordering::Release);
         Ok(Self(next as u16))
     }
@@ -177,19 +170,10 @@ impl Epoch {
 
 /// Puts an object into the table and returns its handle.
 pub(crate) fn insert<T: Noun>(epoch: Epoch, value: T) -> Result<u64, Error> {
-    let (index, generation) = reserve().ok_or(Error::Limit {
-        what: "live handles",
-        limit: SLOTS as u64,
-    })?;
+    let (index, generation) = reserve().ok_or(Error::Limit { what: "live handles", limit: SLOTS as u64 })?;
     let slot = &TABLE[index];
-    let entry = Box::new(Entry {
-        header: Header {
-            drop: drop_entry::<T>,
-        },
-        value,
-    });
-    slot.object
-        .store(Box::into_raw(entry).cast::<Header>(), Ordering::Relaxed);
+    let entry = Box::new(Entry { header: Header { drop: drop_entry::<T> }, value });
+    slot.object.store(Box::into_raw(entry).cast::<Header>(), Ordering::Relaxed);
     let word =
         (epoch.0 as u64) << EPOCH_SHIFT | (T::KIND as u64) << KIND_SHIFT | generation << GENERATION_SHIFT;
     slot.word.store(word, Ordering::SeqCst);
@@ -215,11 +199,7 @@ fn reserve() -> Option<(usize, u64)> {
         }
         let reserved = RESERVED << KIND_SHIFT | (generation + 1) << GENERATION_SHIFT;
         // Acquire: what the last object's destructor did happened before this slot is filled again.
-        if TABLE[index]
-            .word
-            .compare_exchange(word, reserved, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-        {
+        if TABLE[index].word.compare_exchange(word, reserved, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             FREE_HINT.store((index + 1) as u32 % SLOTS as u32, Ordering::Relaxed);
             return Some((index, generation + 1));
         }
@@ -236,10 +216,7 @@ fn retire(bits: u64) -> bool {
         if (word ^ bits) & !STATE != 0 || word & CLOSING != 0 {
             return false;
         }
-        match slot
-            .word
-            .compare_exchange_weak(word, word | CLOSING, Ordering::AcqRel, Ordering::Acquire)
-        {
+        match slot.word.compare_exchange_weak(word, word | CLOSING, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => break,
             Err(now) => word = now,
         }
@@ -271,10 +248,7 @@ fn explain<T: Noun>(bits: u64) -> Error {
     match Kind::from_bits(bits) {
         Some(kind) if kind == T::KIND => {}
         found => {
-            return Error::HandleKind {
-                expected: T::KIND,
-                found,
-            };
+            return Error::HandleKind { expected: T::KIND, found };
         }
     }
     match EPOCHS[Epoch::of(bits).0 as usize].load(Ordering::Acquire) {
@@ -332,22 +306,11 @@ fn pin_with<T: Noun>(bits: u64, share: u64) -> Result<Pin<T>, Error> {
             return Err(Error::Concurrent { kind: T::KIND });
         }
         if word & PINS >= MAX_PINS {
-            return Err(Error::Limit {
-                what: "calls on one object at a time",
-                limit: MAX_PINS,
-            });
+            return Err(Error::Limit { what: "calls on one object at a time", limit: MAX_PINS });
         }
-        match slot
-            .word
-            .compare_exchange_weak(word, word + share, Ordering::Acquire, Ordering::Relaxed)
-        {
+        match slot.word.compare_exchange_weak(word, word + share, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {
-                return Ok(Pin {
-                    slot,
-                    index,
-                    share,
-                    object: PhantomData,
-                });
+                return Ok(Pin { slot, index, share, object: PhantomData });
             }
             Err(now) => word = now,
         }
@@ -383,20 +346,12 @@ pub(crate) fn serial<T: SerialNoun>(bits: u64) -> Result<Serial<T>, Error> {
 
 /// Ends a handle. From any thread, never waits.
 pub(crate) fn destroy<T: Noun>(bits: u64) -> Result<(), Error> {
-    if (bits >> KIND_SHIFT) as u8 == T::KIND as u8 && retire(bits) {
-        Ok(())
-    } else {
-        Err(explain::<T>(bits))
-    }
+    if (bits >> KIND_SHIFT) as u8 == T::KIND as u8 && retire(bits) { Ok(()) } else { Err(explain::<T>(bits)) }
 }
 
 /// Refuses to use objects of two runtimes together.
 pub(crate) fn same_runtime(one: u64, other: u64, other_kind: Kind) -> Result<(), Error> {
-    if Epoch::of(one) == Epoch::of(other) {
-        Ok(())
-    } else {
-        Err(Error::HandleForeign { kind: other_kind })
-    }
+    if Epoch::of(one) == Epoch::of(other) { Ok(()) } else { Err(Error::HandleForeign { kind: other_kind }) }
 }
 
 #[cfg(test)]
@@ -441,11 +396,7 @@ mod tests {
     }
 
     fn thing(dropped: &Arc<AtomicUsize>) -> Thing {
-        Thing {
-            dropped: dropped.clone(),
-            faulted: AtomicBool::new(false),
-            state: UnsafeCell::new(0),
-        }
+        Thing { dropped: dropped.clone(), faulted: AtomicBool::new(false), state: UnsafeCell::new(0) }
     }
 
     fn code<T>(result: Result<T, Error>) -> theta_status {
@@ -470,10 +421,7 @@ mod tests {
         assert_eq!(code(destroy::<Other>(live)), THETA_E_HANDLE_KIND);
         assert_eq!(code(pin::<Thing>(forged_kind)), THETA_E_HANDLE_KIND);
         assert_eq!(code(pin::<Thing>(foreign)), THETA_E_HANDLE_FOREIGN);
-        assert_eq!(
-            code(same_runtime(live, foreign, Kind::Session)),
-            THETA_E_HANDLE_FOREIGN
-        );
+        assert_eq!(code(same_runtime(live, foreign, Kind::Session)), THETA_E_HANDLE_FOREIGN);
         assert_eq!(epoch.end(), 1);
         assert_eq!(code(pin::<Thing>(live)), THETA_E_SHUT_DOWN);
         assert_eq!(code(insert(epoch, Other)), THETA_E_SHUT_DOWN);

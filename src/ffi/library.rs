@@ -60,10 +60,7 @@ pub extern "C" fn theta_build_info() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn theta_status_text(code: theta_status) -> *const c_char {
     const UNKNOWN: &str = "This library does not know the status: it comes from a newer one.\0";
-    status::row(code)
-        .map_or(UNKNOWN, |row| row.sentence)
-        .as_ptr()
-        .cast()
+    status::row(code).map_or(UNKNOWN, |row| row.sentence).as_ptr().cast()
 }
 
 /// The last failed call of the calling thread. Copy it at once: the next failure on this thread replaces it.

@@ -19,6 +19,8 @@ pub(crate) mod boundary;
 pub(crate) mod error;
 pub(crate) mod handle;
 pub mod library;
+pub(crate) mod rows;
 pub(crate) mod sized;
 pub mod status;
+pub(crate) mod tags;
 pub(crate) mod view;

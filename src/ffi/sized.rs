@@ -12,43 +12,55 @@ use super::error::Error;
 /// No struct of the ABI is larger, in bytes: a `struct_size` above it is a mistake, not a newer header.
 pub(crate) const STRUCT_LIMIT: u32 = 64 * 1024;
 
-/// A struct whose size a caller states.
+/// A struct that may grow at its end; a caller states how much of it there is.
 ///
 /// # Safety
 /// `#[repr(C)]`, every bit pattern of every field is valid (numbers, pointers, arrays of them), no padding is
 /// implicit, and `V1_BYTES` is the size of the first released version, which ends between two fields.
-pub(crate) unsafe trait Sized1: Copy {
+pub(crate) unsafe trait Grows: Copy {
     /// Its name in the header.
     const NAME: &'static str;
     /// The size of its first released version in bytes: frozen, never `size_of` of today.
     const V1_BYTES: usize;
 }
 
-/// `sized!(theta_noun_config: 24, ..)`: frozen first sizes.
+/// A struct that states its size itself.
+///
+/// # Safety
+/// Its first field is `struct_size: u32`.
+pub(crate) unsafe trait SizedStruct: Grows {}
+
+/// `sized!(theta_noun_config: 24, ..)`: structs that begin with their size, and their frozen first sizes.
 macro_rules! sized {
     ($($name:ident: $bytes:literal),+ $(,)?) => {$(
-        // SAFETY: `repr(C)` with numeric and pointer fields only and explicit padding, held by tests/abi.rs's snapshot
-        // of offsets; the literal is the size of the first release.
-        unsafe impl $crate::ffi::sized::Sized1 for $name {
+        $crate::ffi::sized::element!($name: $bytes);
+        // SAFETY: asserted below.
+        unsafe impl $crate::ffi::sized::SizedStruct for $name {}
+        const _: () = assert!(std::mem::offset_of!($name, struct_size) == 0);
+    )+};
+}
+/// `element!(theta_noun_row: 24, ..)`: elements of arrays whose element size is an argument.
+macro_rules! element {
+    ($($name:ident: $bytes:literal),+ $(,)?) => {$(
+        // SAFETY: numbers and pointers with explicit padding, which the snapshot of offsets in abi.rs holds; the
+        // literal is the size of the first release.
+        unsafe impl $crate::ffi::sized::Grows for $name {
             const NAME: &'static str = stringify!($name);
             const V1_BYTES: usize = $bytes;
         }
         const _: () = assert!(size_of::<$name>() >= $bytes);
     )+};
 }
+pub(crate) use element;
 pub(crate) use sized;
 
 /// Checks a stated size against the struct's limits.
-fn check<T: Sized1>(stated: u32) -> Result<usize, Error> {
+fn check<T: Grows>(stated: u32) -> Result<usize, Error> {
     if stated == 0 {
         return Err(Error::SizeZero { name: T::NAME });
     }
     if (stated as usize) < T::V1_BYTES || stated > STRUCT_LIMIT {
-        return Err(Error::Size {
-            name: T::NAME,
-            stated,
-            minimum: T::V1_BYTES as u32,
-        });
+        return Err(Error::Size { name: T::NAME, stated, minimum: T::V1_BYTES as u32 });
     }
     Ok(stated as usize)
 }
@@ -57,16 +69,13 @@ fn check<T: Sized1>(stated: u32) -> Result<usize, Error> {
 ///
 /// # Safety
 /// `from` points to `stated` readable bytes.
-unsafe fn adopt<T: Sized1>(from: *const u8, stated: usize) -> Result<T, Error> {
+unsafe fn adopt<T: Grows>(from: *const u8, stated: usize) -> Result<T, Error> {
     let known = size_of::<T>();
     if stated > known {
         // SAFETY: within the `stated` bytes.
         let beyond = unsafe { std::slice::from_raw_parts(from.add(known), stated - known) };
         if let Some(at) = beyond.iter().position(|byte| *byte != 0) {
-            return Err(Error::Unsupported {
-                name: T::NAME,
-                offset: (known + at) as u32,
-            });
+            return Err(Error::Unsupported { name: T::NAME, offset: (known + at) as u32 });
         }
     }
     let mut value = MaybeUninit::<T>::zeroed();
@@ -81,7 +90,7 @@ unsafe fn adopt<T: Sized1>(from: *const u8, stated: usize) -> Result<T, Error> {
 ///
 /// # Safety
 /// `pointer` is null or points to a `u32` and as many bytes as that number says.
-pub(crate) unsafe fn input<T: Sized1>(pointer: *const T) -> Result<T, Error> {
+pub(crate) unsafe fn input<T: SizedStruct>(pointer: *const T) -> Result<T, Error> {
     if pointer.is_null() {
         return Err(Error::Null { what: T::NAME });
     }
@@ -102,23 +111,20 @@ pub(crate) struct Output<T> {
 ///
 /// # Safety
 /// `pointer` is null or points to a `u32` and as many writable bytes as that number says.
-pub(crate) unsafe fn output<T: Sized1>(pointer: *mut T) -> Result<Output<T>, Error> {
+pub(crate) unsafe fn output<T: SizedStruct>(pointer: *mut T) -> Result<Output<T>, Error> {
     if pointer.is_null() {
         return Err(Error::Null { what: T::NAME });
     }
     // SAFETY: the caller's promise.
     let stated = check::<T>(unsafe { pointer.cast::<u32>().read_unaligned() })?;
-    Ok(Output {
-        pointer,
-        bytes: stated.min(size_of::<T>()),
-    })
+    Ok(Output { pointer, bytes: stated.min(size_of::<T>()) })
 }
 
 /// As [`output`], for an argument that may be null.
 ///
 /// # Safety
 /// As [`output`].
-pub(crate) unsafe fn optional_output<T: Sized1>(pointer: *mut T) -> Result<Option<Output<T>>, Error> {
+pub(crate) unsafe fn optional_output<T: SizedStruct>(pointer: *mut T) -> Result<Option<Output<T>>, Error> {
     if pointer.is_null() {
         return Ok(None);
     }
@@ -126,7 +132,7 @@ pub(crate) unsafe fn optional_output<T: Sized1>(pointer: *mut T) -> Result<Optio
     unsafe { output(pointer) }.map(Some)
 }
 
-impl<T: Sized1> Output<T> {
+impl<T: SizedStruct> Output<T> {
     /// Writes the value as far as the caller's struct goes; its `struct_size` becomes the bytes that were written.
     pub(crate) fn set(self, mut value: T) {
         // SAFETY: every sized struct begins with its `u32` size, and `bytes` is within both.
@@ -145,7 +151,7 @@ impl<T: Sized1> Output<T> {
 ///
 /// # Safety
 /// `pointer` is null or points to `count * element_bytes` readable bytes.
-pub(crate) unsafe fn inputs<T: Sized1>(
+pub(crate) unsafe fn inputs<T: Grows>(
     pointer: *const T,
     element_bytes: u32,
     count: u32,
@@ -153,11 +159,7 @@ pub(crate) unsafe fn inputs<T: Sized1>(
     what: &'static str,
 ) -> Result<Vec<T>, Error> {
     if count > limit {
-        return Err(Error::Range {
-            what,
-            value: count as u64,
-            limit: limit as u64,
-        });
+        return Err(Error::Range { what, value: count as u64, limit: limit as u64 });
     }
     if count == 0 {
         return Ok(Vec::new());
@@ -183,7 +185,7 @@ pub(crate) struct Outputs<T> {
 ///
 /// # Safety
 /// `pointer` is null or points to `capacity * element_bytes` writable bytes.
-pub(crate) unsafe fn outputs<T: Sized1>(
+pub(crate) unsafe fn outputs<T: Grows>(
     pointer: *mut T,
     element_bytes: u32,
     capacity: u32,
@@ -191,14 +193,10 @@ pub(crate) unsafe fn outputs<T: Sized1>(
     if pointer.is_null() && capacity != 0 {
         return Err(Error::Null { what: "out" });
     }
-    Ok(Outputs {
-        pointer,
-        stride: check::<T>(element_bytes)?,
-        capacity,
-    })
+    Ok(Outputs { pointer, stride: check::<T>(element_bytes)?, capacity })
 }
 
-impl<T: Sized1> Outputs<T> {
+impl<T: Grows> Outputs<T> {
     /// How many elements fit.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity as usize
@@ -246,14 +244,7 @@ mod tests {
     }
 
     fn tomorrow(struct_size: u32, beyond: u64) -> Tomorrow {
-        Tomorrow {
-            today: theta_example {
-                struct_size,
-                first: 7,
-                later: 9,
-            },
-            beyond,
-        }
+        Tomorrow { today: theta_example { struct_size, first: 7, later: 9 }, beyond }
     }
 
     fn code<T>(result: Result<T, Error>) -> theta_status {
@@ -262,22 +253,8 @@ mod tests {
 
     #[test]
     fn inputs_of_every_age_are_read() {
-        assert_eq!(
-            read(&tomorrow(8, 1)).unwrap(),
-            theta_example {
-                struct_size: 8,
-                first: 7,
-                later: 0
-            }
-        );
-        assert_eq!(
-            read(&tomorrow(16, 1)).unwrap(),
-            theta_example {
-                struct_size: 16,
-                first: 7,
-                later: 9
-            }
-        );
+        assert_eq!(read(&tomorrow(8, 1)).unwrap(), theta_example { struct_size: 8, first: 7, later: 0 });
+        assert_eq!(read(&tomorrow(16, 1)).unwrap(), theta_example { struct_size: 16, first: 7, later: 9 });
         assert_eq!(read(&tomorrow(24, 0)).unwrap().later, 9);
     }
 
@@ -288,43 +265,23 @@ mod tests {
         assert!(zero.to_string().contains("is zero"), "{zero}");
         let small = read(&tomorrow(7, 0)).unwrap_err();
         assert_eq!(small.code(), THETA_E_STRUCT_SIZE);
-        assert!(
-            small.to_string().contains('7') && small.to_string().contains('8'),
-            "{small}"
-        );
+        assert!(small.to_string().contains('7') && small.to_string().contains('8'), "{small}");
         let unknown = read(&tomorrow(24, 1 << 40)).unwrap_err();
         assert_eq!(unknown.code(), THETA_E_UNSUPPORTED_FIELD);
         assert!(unknown.to_string().contains("21"), "{unknown}");
         assert_eq!(code(read(&tomorrow(u32::MAX, 0))), THETA_E_STRUCT_SIZE);
         // SAFETY: null is allowed.
-        assert_eq!(
-            code(unsafe { input::<theta_example>(std::ptr::null()) }),
-            THETA_E_NULL
-        );
+        assert_eq!(code(unsafe { input::<theta_example>(std::ptr::null()) }), THETA_E_NULL);
     }
 
     #[test]
     fn outputs_end_where_the_caller_ends() {
-        let value = theta_example {
-            struct_size: 0,
-            first: 1,
-            later: 2,
-        };
+        let value = theta_example { struct_size: 0, first: 1, later: 2 };
         for (stated, expected) in [(8, (8, 1, 9, 5)), (16, (16, 1, 2, 5)), (24, (16, 1, 2, 5))] {
             let mut out = tomorrow(stated, 5);
             // SAFETY: the struct has the bytes it states.
-            unsafe { output((&raw mut out).cast::<theta_example>()) }
-                .unwrap()
-                .set(value);
-            assert_eq!(
-                (
-                    out.today.struct_size,
-                    out.today.first,
-                    out.today.later,
-                    out.beyond
-                ),
-                expected
-            );
+            unsafe { output((&raw mut out).cast::<theta_example>()) }.unwrap().set(value);
+            assert_eq!((out.today.struct_size, out.today.first, out.today.later, out.beyond), expected);
         }
     }
 
@@ -337,27 +294,13 @@ mod tests {
             assert_eq!(inputs(array, 24, 2, 4, "fields").unwrap()[1].later, 9);
             assert_eq!(code(inputs(array, 0, 2, 4, "fields")), THETA_E_STRUCT_SIZE);
             assert_eq!(code(inputs(array, 24, 5, 4, "fields")), THETA_E_RANGE);
-            assert_eq!(
-                code(inputs::<theta_example>(std::ptr::null(), 24, 1, 4, "fields")),
-                THETA_E_NULL
-            );
-            assert!(
-                inputs::<theta_example>(std::ptr::null(), 0, 0, 4, "fields")
-                    .unwrap()
-                    .is_empty()
-            );
+            assert_eq!(code(inputs::<theta_example>(std::ptr::null(), 24, 1, 4, "fields")), THETA_E_NULL);
+            assert!(inputs::<theta_example>(std::ptr::null(), 0, 0, 4, "fields").unwrap().is_empty());
         }
         let mut out = [tomorrow(24, 5), tomorrow(24, 5)];
         // SAFETY: as above, writable.
         let mut outputs = unsafe { outputs((&raw mut out).cast::<theta_example>(), 24, 2) }.unwrap();
-        outputs.set(
-            1,
-            &theta_example {
-                struct_size: 1,
-                first: 2,
-                later: 3,
-            },
-        );
+        outputs.set(1, &theta_example { struct_size: 1, first: 2, later: 3 });
         assert_eq!((out[0].beyond, out[1].today.later, out[1].beyond), (5, 3, 0));
     }
 }

@@ -53,7 +53,7 @@ pub const THETA_E_STATE: i32 = -304;
 /// A host's call on a joined session, or the reverse.
 pub const THETA_E_WRONG_ROLE: i32 = -305;
 
-/// Two component names have one id, or one name was registered twice.
+/// Two component names have one id, or one name was registered twice with different descriptions.
 pub const THETA_E_COMPONENT_COLLISION: i32 = -401;
 /// A component or field description is not valid.
 pub const THETA_E_COMPONENT_INVALID: i32 = -402;
@@ -142,7 +142,7 @@ pub(crate) const STATUSES: &[StatusRow] = rows! {
     THETA_E_LIMIT: "A limit is reached. The last error names it.",
     THETA_E_STATE: "The object is not in a state that allows this call. The last error says which one it needs.",
     THETA_E_WRONG_ROLE: "This call is for the other side: hosts write and admit, joined sessions send input and sample.",
-    THETA_E_COMPONENT_COLLISION: "The component's name or id is registered already. Give it another name.",
+    THETA_E_COMPONENT_COLLISION: "The component's name or id is registered already with another description. Give it another name.",
     THETA_E_COMPONENT_INVALID: "The component description is not valid. The last error names the field and the reason.",
     THETA_E_COMPONENT_UNKNOWN: "The component is not in this session's registry. Add it before the session starts.",
     THETA_E_FIELD_UNKNOWN: "The component has no field with this id.",
@@ -165,11 +165,7 @@ pub(crate) fn row(code: theta_status) -> Option<&'static StatusRow> {
 
 /// The category of a code: its hundreds digit, zero when it is not an error.
 pub(crate) const fn category(code: theta_status) -> u32 {
-    if code < 0 {
-        code.unsigned_abs() / 100
-    } else {
-        THETA_CATEGORY_NONE
-    }
+    if code < 0 { code.unsigned_abs() / 100 } else { THETA_CATEGORY_NONE }
 }
 
 #[cfg(test)]
@@ -181,11 +177,7 @@ mod tests {
     fn constants_in_source() -> Vec<&'static str> {
         include_str!("status.rs")
             .lines()
-            .filter_map(|line| {
-                line.strip_prefix("pub const ")?
-                    .split_once(": i32 =")
-                    .map(|(name, _)| name)
-            })
+            .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": i32 =").map(|(name, _)| name))
             .collect()
     }
 
@@ -210,11 +202,7 @@ mod tests {
             let known = matches!(category(row.code), 0..=7 | 9);
             assert!(known && (row.code >= 0 || row.code % 100 != 0), "{}", row.name);
             let text = row.sentence.strip_suffix('\0').expect("null-terminated");
-            assert!(
-                text.len() > 20 && text.ends_with('.') && !text.contains('\0'),
-                "{}",
-                row.name
-            );
+            assert!(text.len() > 20 && text.ends_with('.') && !text.contains('\0'), "{}", row.name);
         }
     }
 

@@ -22,11 +22,7 @@ pub(crate) unsafe fn slice<'a, T>(
     what: &'static str,
 ) -> Result<&'a [T], Error> {
     if count > limit {
-        return Err(Error::Range {
-            what,
-            value: count,
-            limit,
-        });
+        return Err(Error::Range { what, value: count, limit });
     }
     if count == 0 {
         return Ok(&[]);
@@ -35,13 +31,33 @@ pub(crate) unsafe fn slice<'a, T>(
         return Err(Error::Null { what });
     }
     if !pointer.is_aligned() {
-        return Err(Error::Alignment {
-            what,
-            bytes: align_of::<T>(),
-        });
+        return Err(Error::Alignment { what, bytes: align_of::<T>() });
     }
     // SAFETY: not null, aligned, and the caller promises `count` readable values.
     Ok(unsafe { std::slice::from_raw_parts(pointer, count as usize) })
+}
+
+/// A slice of `count` values to write to.
+///
+/// # Safety
+/// `pointer` is null or points to `count` writable values that nobody else uses while the view lives. They are
+/// written before they are read.
+pub(crate) unsafe fn slice_mut<'a, T>(
+    pointer: *mut T,
+    count: u64,
+    what: &'static str,
+) -> Result<&'a mut [T], Error> {
+    if count == 0 {
+        return Ok(&mut []);
+    }
+    if pointer.is_null() {
+        return Err(Error::Null { what });
+    }
+    if !pointer.is_aligned() {
+        return Err(Error::Alignment { what, bytes: align_of::<T>() });
+    }
+    // SAFETY: not null, aligned, and the caller promises `count` values.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer, count as usize) })
 }
 
 /// Text that is not null-terminated.
@@ -56,10 +72,7 @@ pub(crate) unsafe fn text<'a>(
 ) -> Result<&'a str, Error> {
     // SAFETY: passed on from the caller.
     let bytes = unsafe { slice(pointer.cast::<u8>(), length, limit, what) }?;
-    std::str::from_utf8(bytes).map_err(|cause| Error::Utf8 {
-        what,
-        offset: cause.valid_up_to(),
-    })
+    std::str::from_utf8(bytes).map_err(|cause| Error::Utf8 { what, offset: cause.valid_up_to() })
 }
 
 /// A 32-byte key or seed, or none when the pointer is null.
@@ -125,11 +138,7 @@ impl Buffer {
         }
         // SAFETY: passed on from the caller.
         let length = unsafe { Out::new(length, "length") }?;
-        Ok(Self {
-            out,
-            capacity,
-            length,
-        })
+        Ok(Self { out, capacity, length })
     }
 
     /// Copies what fits and writes the full length; says whether all of it fitted.
@@ -140,11 +149,7 @@ impl Buffer {
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.out, fits) };
         }
         self.length.set(bytes.len() as u64);
-        if fits == bytes.len() {
-            THETA_OK
-        } else {
-            THETA_TRUNCATED
-        }
+        if fits == bytes.len() { THETA_OK } else { THETA_TRUNCATED }
     }
 }
 
@@ -170,26 +175,16 @@ mod tests {
     fn null_is_empty_only_without_a_length() {
         // SAFETY: null and valid pointers with true lengths.
         unsafe {
-            assert_eq!(
-                slice::<u64>(std::ptr::null(), 0, 9, "entities").ok(),
-                Some(&[][..])
-            );
+            assert_eq!(slice::<u64>(std::ptr::null(), 0, 9, "entities").ok(), Some(&[][..]));
             assert!(matches!(
                 slice::<u64>(std::ptr::null(), 1, 9, "entities"),
                 Err(Error::Null { what: "entities" })
             ));
             assert!(matches!(
                 slice(b"abc".as_ptr(), 3, 2, "name"),
-                Err(Error::Range {
-                    value: 3,
-                    limit: 2,
-                    ..
-                })
+                Err(Error::Range { value: 3, limit: 2, .. })
             ));
-            assert!(matches!(
-                slice(b"abc".as_ptr(), u64::MAX, 9, "name"),
-                Err(Error::Range { .. })
-            ));
+            assert!(matches!(slice(b"abc".as_ptr(), u64::MAX, 9, "name"), Err(Error::Range { .. })));
         }
     }
 
@@ -207,10 +202,7 @@ mod tests {
         unsafe {
             assert_eq!(text(c"h\u{e9}".as_ptr(), 3, 9, "name").ok(), Some("h\u{e9}"));
             let bad = [b'a' as c_char, 0xff_u8 as c_char];
-            assert!(matches!(
-                text(bad.as_ptr(), 2, 9, "name"),
-                Err(Error::Utf8 { offset: 1, .. })
-            ));
+            assert!(matches!(text(bad.as_ptr(), 2, 9, "name"), Err(Error::Utf8 { offset: 1, .. })));
         }
     }
 
