@@ -1,5 +1,6 @@
-// A client in the order an engine's frame has: events, frames, input, sampling. It plays a recording as its own motion, compares
-// what it sees of others with what they play, and hashes every tick. Options, files and reports: samples/README.md.
+// A client in the order an engine's frame has: events, frames, input, sampling. It plays a recording as its own motion,
+// compares what it sees of others with what they play, and hashes every tick. Options, files and reports:
+// samples/README.md.
 #include "components.hpp"
 #include "motion.hpp"
 #include "tick_hash.hpp"
@@ -90,7 +91,11 @@ double distance_mm(const theta::vec3& seen, const std::array<double, 3>& meant) 
 class client {
 public:
     client(theta::joined_session& session, const components& known, const options& wanted, const motion& played)
-        : session_(session), known_(known), wanted_(wanted), motion_(played), hasher_(known) {}
+        : session_(session),
+          known_(known),
+          wanted_(wanted),
+          motion_(played),
+          hasher_(known) {}
 
     bool open_hash_file() { return hashes_.open(wanted_.hash_file); }
 
@@ -110,7 +115,8 @@ public:
             }
             if (!live_since_ns_) {
                 if (static_cast<double>(now_ns - began_ns_) > patience_s * 1e9) {
-                    return theta::error{theta::code::disconnected, "client_cpp", "The session was not live within 20 s."};
+                    return theta::error{theta::code::disconnected, "client_cpp",
+                                        "The session was not live within 20 s."};
                 }
             } else if (wanted_.seconds > 0 && seconds_live() >= wanted_.seconds) {
                 break;
@@ -129,8 +135,10 @@ public:
         report.number("rtt_ms_p50", at_end_.rtt_p50_us / 1e3, 3).number("rtt_ms_p99", at_end_.rtt_p99_us / 1e3, 3);
         report.number("in_bytes_per_s", rate(at_end_.bytes_received, at_live_.bytes_received, seconds_at_end_));
         report.number("out_bytes_per_s", rate(at_end_.bytes_sent, at_live_.bytes_sent, seconds_at_end_));
-        report.number("pose_error_mm_p50", error_mm_.percentile(0.50), 3).number("pose_error_mm_p99", error_mm_.percentile(0.99), 3);
-        report.number("complete_ticks", static_cast<double>(at_end_.ticks_complete)).number("started_ticks", static_cast<double>(at_end_.ticks_started));
+        report.number("pose_error_mm_p50", error_mm_.percentile(0.50), 3)
+            .number("pose_error_mm_p99", error_mm_.percentile(0.99), 3);
+        report.number("complete_ticks", static_cast<double>(at_end_.ticks_complete))
+            .number("started_ticks", static_cast<double>(at_end_.ticks_started));
         report.number("first_tick", first_tick_).number("last_tick", last_tick_);
         report.raw("events", events.str()).number("samples", static_cast<double>(error_mm_.size()));
         return wanted_.report_file.empty() || write_whole(wanted_.report_file, report.str() + "\n");
@@ -235,7 +243,8 @@ private:
         const auto tick = session_.render_tick(theta::now_ns());
         if (!tick) {
             // Right after joining there may be no two ticks to look between yet.
-            return tick.code() == theta::code::state || tick.code() == theta::code::not_sampled ? theta::result<void>{} : tick.error();
+            return tick.code() == theta::code::state || tick.code() == theta::code::not_sampled ? theta::result<void>{}
+                                                                                                : tick.error();
         }
         sampled_.resize(others_.size());
         how_.resize(others_.size());
@@ -245,7 +254,8 @@ private:
         }
         for (std::size_t i = 0; i < others_.size(); ++i) {
             const auto index = indices_[others_[i]];
-            const bool fresh = how_[i] == theta::sample_result::interpolated || how_[i] == theta::sample_result::extrapolated;
+            const bool fresh =
+                how_[i] == theta::sample_result::interpolated || how_[i] == theta::sample_result::extrapolated;
             const demo_avatar& seen = sampled_[i];
             if (!index || !fresh || !settled(others_[i], seen.motion_time_us)) {
                 continue;
@@ -258,8 +268,8 @@ private:
         return {};
     }
 
-    /// Whether the player has been in motion for half a second: the blend from the empty avatar of the spawn to the first input is
-    /// no pose of the recording.
+    /// Whether the player has been in motion for half a second: the blend from the empty avatar of the spawn to the
+    /// first input is no pose of the recording.
     bool settled(theta::entity_id avatar, double motion_time_us) {
         if (motion_time_us <= 0) {
             return false;
@@ -295,19 +305,25 @@ private:
     [[nodiscard]] double seconds_live() const { return static_cast<double>(fixed_rate::now() - *live_since_ns_) / 1e9; }
 
     static std::optional<double> rate(std::uint64_t now, std::uint64_t before, double seconds) {
-        return seconds > 0 && now >= before ? std::optional<double>(static_cast<double>(now - before) / seconds) : std::nullopt;
+        return seconds > 0 && now >= before ? std::optional<double>(static_cast<double>(now - before) / seconds)
+                                            : std::nullopt;
     }
 
     void each_second() {
         const auto link = session_.statistics();
         if (wanted_.live && link) {
-            std::printf("status kind=client name=%s language=cpp transport=quic state=%s tick=%s rtt_ms=%s in_bytes_per_s=%s out_bytes_per_s=%s "
-                        "pose_error_mm_p50=%s pose_error_mm_p99=%s complete_ticks=%llu started_ticks=%llu\n",
-                        wanted_.name.c_str(), live_since_ns_ ? "live" : "joining", shown(last_tick_, 0, "-").c_str(),
-                        shown(link->rtt_us / 1e3, 2, "-").c_str(), shown(rate(link->bytes_received, at_second_.bytes_received, 1), 0, "-").c_str(),
-                        shown(rate(link->bytes_sent, at_second_.bytes_sent, 1), 0, "-").c_str(), shown(error_mm_.recent_percentile(0.50), 2, "-").c_str(),
-                        shown(error_mm_.recent_percentile(0.99), 2, "-").c_str(), static_cast<unsigned long long>(link->ticks_complete),
-                        static_cast<unsigned long long>(link->ticks_started));
+            std::printf(
+                "status kind=client name=%s language=cpp transport=quic state=%s tick=%s rtt_ms=%s in_bytes_per_s=%s "
+                "out_bytes_per_s=%s "
+                "pose_error_mm_p50=%s pose_error_mm_p99=%s complete_ticks=%llu started_ticks=%llu\n",
+                wanted_.name.c_str(), live_since_ns_ ? "live" : "joining", shown(last_tick_, 0, "-").c_str(),
+                shown(link->rtt_us / 1e3, 2, "-").c_str(),
+                shown(rate(link->bytes_received, at_second_.bytes_received, 1), 0, "-").c_str(),
+                shown(rate(link->bytes_sent, at_second_.bytes_sent, 1), 0, "-").c_str(),
+                shown(error_mm_.recent_percentile(0.50), 2, "-").c_str(),
+                shown(error_mm_.recent_percentile(0.99), 2, "-").c_str(),
+                static_cast<unsigned long long>(link->ticks_complete),
+                static_cast<unsigned long long>(link->ticks_started));
             std::fflush(stdout);
         }
         if (link) {

@@ -52,14 +52,15 @@ inline theta::result<components> register_components(theta::registry& registry) 
     if (!cube) {
         return cube.error();
     }
-    const auto avatar = registry.add(theta::component<demo_avatar>("demo.avatar")
-                                         .field(1, "head_position", &demo_avatar::head_position, avatar_place)
-                                         .field(2, "head_rotation", &demo_avatar::head_rotation, avatar_turn)
-                                         .field(3, "left_position", &demo_avatar::left_position, avatar_place)
-                                         .field(4, "left_rotation", &demo_avatar::left_rotation, avatar_turn)
-                                         .field(5, "right_position", &demo_avatar::right_position, avatar_place)
-                                         .field(6, "right_rotation", &demo_avatar::right_rotation, avatar_turn)
-                                         .field(7, "motion_time_us", &demo_avatar::motion_time_us, theta::range(0, 68719476735.0, 1)));
+    const auto avatar =
+        registry.add(theta::component<demo_avatar>("demo.avatar")
+                         .field(1, "head_position", &demo_avatar::head_position, avatar_place)
+                         .field(2, "head_rotation", &demo_avatar::head_rotation, avatar_turn)
+                         .field(3, "left_position", &demo_avatar::left_position, avatar_place)
+                         .field(4, "left_rotation", &demo_avatar::left_rotation, avatar_turn)
+                         .field(5, "right_position", &demo_avatar::right_position, avatar_place)
+                         .field(6, "right_rotation", &demo_avatar::right_rotation, avatar_turn)
+                         .field(7, "motion_time_us", &demo_avatar::motion_time_us, theta::range(0, 68719476735.0, 1)));
     if (!avatar) {
         return avatar.error();
     }

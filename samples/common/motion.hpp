@@ -1,5 +1,5 @@
-// A recording of head and hands as a function of (index, motion time), the same in every language: samples/README.md, "Motion".
-// The sender plays it, and whoever sees the avatar evaluates it again to know how far off the picture is.
+// A recording of head and hands as a function of (index, motion time), the same in every language: samples/README.md,
+// "Motion". The sender plays it, and whoever sees the avatar evaluates it again to know how far off the picture is.
 #ifndef SAMPLES_MOTION_HPP
 #define SAMPLES_MOTION_HPP
 
@@ -57,7 +57,8 @@ public:
 
     /// The pose that peer `index` has at its motion time.
     [[nodiscard]] body at(std::uint32_t index, double motion_time_us) const {
-        // Forth and back: a recording seldom ends where it began, and a jump would be scored as an error of the network.
+        // Forth and back: a recording seldom ends where it began, and a jump would be scored as an error of the
+        // network.
         const double length = frames_.back().t_us - frames_.front().t_us;
         double u = std::fmod(motion_time_us + index * 1'700'000.0, 2 * length);
         if (u > length) {

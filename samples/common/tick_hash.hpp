@@ -37,7 +37,8 @@ private:
 /// Hashes frames; keeps its buffers from tick to tick.
 class tick_hasher {
 public:
-    explicit tick_hasher(const components& known) : columns_{{{known.cube.id, cube_lanes}, {known.avatar.id, avatar_lanes}}} {
+    explicit tick_hasher(const components& known)
+        : columns_{{{known.cube.id, cube_lanes}, {known.avatar.id, avatar_lanes}}} {
         std::sort(columns_.begin(), columns_.end(), [](const column& a, const column& b) { return a.id < b.id; });
     }
 
@@ -52,7 +53,8 @@ public:
                 return read.error();
             }
             if (*read != rows_.size()) {
-                return theta::error{theta::code::internal, "tick_hasher", "a frame lists another number of entities than it has values"};
+                return theta::error{theta::code::internal, "tick_hasher",
+                                    "a frame lists another number of entities than it has values"};
             }
             for (std::size_t row = 0; row < rows_.size(); ++row) {
                 sum.u64(rows_[row].id.bits);

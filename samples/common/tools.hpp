@@ -23,7 +23,9 @@ namespace samples {
 /// Arguments of the form `--name value` and `--flag`; whatever nobody asked for is an error.
 class arguments {
 public:
-    arguments(int count, char** values) : words_(values + 1, values + count), used_(words_.size(), false) {}
+    arguments(int count, char** values)
+        : words_(values + 1, values + count),
+          used_(words_.size(), false) {}
 
     std::string text(std::string_view name, std::string fallback = {}) {
         for (std::size_t i = 0; i + 1 < words_.size(); ++i) {
@@ -42,7 +44,8 @@ public:
         char* end = nullptr;
         const double value = std::strtod(word.c_str(), &end);
         if (*end != '\0' || !(value >= lowest && value <= highest)) {
-            problem_ = std::string(name) + " takes a number from " + std::to_string(lowest) + " to " + std::to_string(highest) + ", not " + word;
+            problem_ = std::string(name) + " takes a number from " + std::to_string(lowest) + " to "
+                       + std::to_string(highest) + ", not " + word;
             return fallback;
         }
         return value;
@@ -83,10 +86,13 @@ inline void stop_on_signals() {
 }
 inline bool stop_requested() { return detail::stop_requested != 0; }
 
-/// A loop of a fixed rate against the monotonic clock: absolute deadlines, so that sleeping too long once does not shift the rest.
+/// A loop of a fixed rate against the monotonic clock: absolute deadlines, so that sleeping too long once does not
+/// shift the rest.
 class fixed_rate {
 public:
-    explicit fixed_rate(double rate_hz) : period_ns_(static_cast<std::int64_t>(1e9 / rate_hz)), deadline_ns_(now() + period_ns_) {}
+    explicit fixed_rate(double rate_hz)
+        : period_ns_(static_cast<std::int64_t>(1e9 / rate_hz)),
+          deadline_ns_(now() + period_ns_) {}
 
     static std::int64_t now() {
         timespec time{};
@@ -94,9 +100,11 @@ public:
         return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
     }
 
-    /// Sleeps until the next tick is due, or returns at once when it already is. Returns how late it starts, in nanoseconds.
+    /// Sleeps until the next tick is due, or returns at once when it already is. Returns how late it starts, in
+    /// nanoseconds.
     std::int64_t wait() {
-        const timespec until{static_cast<time_t>(deadline_ns_ / 1'000'000'000), static_cast<long>(deadline_ns_ % 1'000'000'000)};
+        const timespec until{static_cast<time_t>(deadline_ns_ / 1'000'000'000),
+                             static_cast<long>(deadline_ns_ % 1'000'000'000)};
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR && !stop_requested()) {
         }
         const std::int64_t late_ns = now() - deadline_ns_;
@@ -131,7 +139,8 @@ private:
             return std::nullopt;
         }
         const double rank = std::ceil(share * static_cast<double>(values.size())) - 1;
-        const auto place = values.begin() + static_cast<std::ptrdiff_t>(std::clamp(rank, 0.0, static_cast<double>(values.size() - 1)));
+        const auto place =
+            values.begin() + static_cast<std::ptrdiff_t>(std::clamp(rank, 0.0, static_cast<double>(values.size() - 1)));
         std::nth_element(values.begin(), place, values.end());
         return *place;
     }
@@ -152,7 +161,9 @@ inline std::string shown(std::optional<double> value, int decimals, const char* 
 /// A JSON object, written member by member.
 class json_object {
 public:
-    json_object& number(std::string_view name, std::optional<double> value, int decimals = 0) { return raw(name, shown(value, decimals, "null")); }
+    json_object& number(std::string_view name, std::optional<double> value, int decimals = 0) {
+        return raw(name, shown(value, decimals, "null"));
+    }
     json_object& boolean(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
     json_object& text(std::string_view name, std::string_view value) { return raw(name, quoted(value)); }
     json_object& raw(std::string_view name, std::string_view value) {

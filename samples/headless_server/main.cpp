@@ -39,7 +39,9 @@ struct player {
     double seconds_present = 0;
 };
 
-limbs limbs_of(const demo_avatar& avatar) { return {avatar.head_position, avatar.left_position, avatar.right_position}; }
+limbs limbs_of(const demo_avatar& avatar) {
+    return {avatar.head_position, avatar.left_position, avatar.right_position};
+}
 
 void show(const theta::pose& from, theta::vec3& position, theta::quat& rotation) {
     position = {from.position[0], from.position[1], from.position[2]};
@@ -49,7 +51,11 @@ void show(const theta::pose& from, theta::vec3& position, theta::quat& rotation)
 class server {
 public:
     server(theta::host_session& host, const components& known, const options& wanted)
-        : host_(host), known_(known), wanted_(wanted), physics_(wanted.cubes, wanted.peers), hasher_(known) {}
+        : host_(host),
+          known_(known),
+          wanted_(wanted),
+          physics_(wanted.cubes, wanted.peers),
+          hasher_(known) {}
 
     theta::result<void> spawn_cubes() {
         for (const demo_cube& cube : physics_.cubes()) {
@@ -107,9 +113,12 @@ public:
             peers += (peers.empty() ? "" : ", ") + entry.str();
         }
         json_object report;
-        report.boolean("ok", fine && divergences_ == 0).number("seconds", seconds_, 2).number("tick_hz", static_cast<double>(tick_ms_.size()) / seconds_, 2);
+        report.boolean("ok", fine && divergences_ == 0)
+            .number("seconds", seconds_, 2)
+            .number("tick_hz", static_cast<double>(tick_ms_.size()) / seconds_, 2);
         report.number("tick_ms_p50", tick_ms_.percentile(0.50), 3).number("tick_ms_p99", tick_ms_.percentile(0.99), 3);
-        report.number("deadline_misses", static_cast<double>(deadline_misses_)).number("entities", static_cast<double>(entities()));
+        report.number("deadline_misses", static_cast<double>(deadline_misses_))
+            .number("entities", static_cast<double>(entities()));
         report.number("entities_moved", static_cast<double>(physics_.moved())).raw("peers", "[" + peers + "]");
         return wanted_.report_file.empty() || write_whole(wanted_.report_file, report.str() + "\n");
     }
@@ -145,20 +154,17 @@ private:
 
     theta::result<void> handle(const theta::event& event) {
         switch (event.kind) {
-        case theta::event_kind::peer_joined:
-            return add_player(event.peer, std::string(event.text));
-        case theta::event_kind::peer_left:
-            return remove_player(event.peer);
-        case theta::event_kind::resync:
-            return match_roster();
+        case theta::event_kind::peer_joined: return add_player(event.peer, std::string(event.text));
+        case theta::event_kind::peer_left: return remove_player(event.peer);
+        case theta::event_kind::resync: return match_roster();
         case theta::event_kind::diverged:
             ++divergences_;
-            std::fprintf(stderr, "peer %u diverged at tick %u: %.*s\n", event.peer, event.tick, static_cast<int>(event.text.size()), event.text.data());
+            std::fprintf(stderr, "peer %u diverged at tick %u: %.*s\n", event.peer, event.tick,
+                         static_cast<int>(event.text.size()), event.text.data());
             return {};
         case theta::event_kind::faulted:
             return theta::error{static_cast<theta::code>(event.code), "theta_session_poll", std::string(event.text)};
-        default:
-            return {};
+        default: return {};
         }
     }
 
@@ -168,7 +174,8 @@ private:
         }
         player added;
         added.name = std::move(name);
-        const auto avatar = host_.spawn(theta::entity(avatar_type).owned_by(peer).payload(added.name).with(known_.avatar, added.shown));
+        const auto avatar =
+            host_.spawn(theta::entity(avatar_type).owned_by(peer).payload(added.name).with(known_.avatar, added.shown));
         if (!avatar) {
             return avatar.error();
         }
@@ -305,9 +312,12 @@ private:
             }
         }
         if (wanted_.live) {
-            std::printf("status kind=server tick=%u tick_ms_p50=%s tick_ms_p99=%s deadline_misses=%zu entities=%zu entities_moved=%zu peers=%zu\n", tick_,
-                        shown(tick_ms_.recent_percentile(0.50), 2, "-").c_str(), shown(tick_ms_.recent_percentile(0.99), 2, "-").c_str(), deadline_misses_,
-                        entities(), physics_.moved(), here());
+            std::printf(
+                "status kind=server tick=%u tick_ms_p50=%s tick_ms_p99=%s deadline_misses=%zu entities=%zu "
+                "entities_moved=%zu peers=%zu\n",
+                tick_, shown(tick_ms_.recent_percentile(0.50), 2, "-").c_str(),
+                shown(tick_ms_.recent_percentile(0.99), 2, "-").c_str(), deadline_misses_, entities(), physics_.moved(),
+                here());
             std::fflush(stdout);
         }
         tick_ms_.recent_done();
@@ -335,7 +345,8 @@ bool is_loopback(const std::string& address) {
     return address.rfind("127.", 0) == 0 || address.rfind("[::1]", 0) == 0 || address.rfind("localhost", 0) == 0;
 }
 
-/// On loopback anybody on this machine may come in; elsewhere a signed ticket is needed, here one that is good for a day.
+/// On loopback anybody on this machine may come in; elsewhere a signed ticket is needed, here one that is good for a
+/// day.
 theta::result<std::string> ticket_of(const theta::host_session& host, bool loopback) {
     if (loopback) {
         return host.ticket();
@@ -421,7 +432,8 @@ int main(int count, char** values) {
         return failed("headless_server: shutdown", report.error());
     }
     if (report->threads_left != 0 || !reported) {
-        std::fprintf(stderr, "headless_server: %s\n", reported ? "a thread of the library did not end" : "cannot write the report");
+        std::fprintf(stderr, "headless_server: %s\n",
+                     reported ? "a thread of the library did not end" : "cannot write the report");
         return 1;
     }
     return 0;

@@ -38,9 +38,10 @@ std::vector<placement> layout(std::size_t count, std::uint32_t players) {
             const auto centre = standing_place(player);
             for (int pillar = 0; pillar < pillars && places.size() < count; ++pillar) {
                 const double angle = SIMD_2_PI * pillar / pillars;
-                places.push_back({btVector3(centre[0] + pillar_distance_m * std::sin(angle), half_cube_m * (2 * level + 1),
-                                            centre[2] - pillar_distance_m * std::cos(angle)),
-                                  -angle});
+                places.push_back(
+                    {btVector3(centre[0] + pillar_distance_m * std::sin(angle), half_cube_m * (2 * level + 1),
+                               centre[2] - pillar_distance_m * std::cos(angle)),
+                     -angle});
             }
         }
     }
@@ -66,7 +67,9 @@ std::vector<placement> layout(std::size_t count, std::uint32_t players) {
 }
 
 btVector3 to_bullet(const theta::vec3& v) { return {v.x, v.y, v.z}; }
-theta::vec3 from_bullet(const btVector3& v) { return {static_cast<float>(v.x()), static_cast<float>(v.y()), static_cast<float>(v.z())}; }
+theta::vec3 from_bullet(const btVector3& v) {
+    return {static_cast<float>(v.x()), static_cast<float>(v.y()), static_cast<float>(v.z())};
+}
 
 btRigidBody::btRigidBodyConstructionInfo body_info(double mass, btCollisionShape& shape, btScalar friction) {
     btVector3 inertia(0, 0, 0);
@@ -111,10 +114,12 @@ struct simulation::world {
             const btTransform& transform = cubes[i]->getWorldTransform();
             const btQuaternion turn = transform.getRotation();
             const btVector3& place = transform.getOrigin();
-            // A sleeping body keeps a last tiny velocity in Bullet; at rest means zero here, and zero costs nothing to send.
+            // A sleeping body keeps a last tiny velocity in Bullet; at rest means zero here, and zero costs nothing to
+            // send.
             const bool awake = cubes[i]->isActive();
             state[i].position = from_bullet(place);
-            state[i].rotation = {static_cast<float>(turn.x()), static_cast<float>(turn.y()), static_cast<float>(turn.z()), static_cast<float>(turn.w())};
+            state[i].rotation = {static_cast<float>(turn.x()), static_cast<float>(turn.y()),
+                                 static_cast<float>(turn.z()), static_cast<float>(turn.w())};
             state[i].linear_velocity = awake ? from_bullet(cubes[i]->getLinearVelocity()) : theta::vec3{};
             if (!has_moved[i] && place.distance2(began[i]) > 0.01 * 0.01) {
                 has_moved[i] = true;
@@ -138,7 +143,8 @@ struct simulation::world {
     }
 };
 
-simulation::simulation(std::size_t cubes, std::uint32_t players) : world_(std::make_unique<world>()) {
+simulation::simulation(std::size_t cubes, std::uint32_t players)
+    : world_(std::make_unique<world>()) {
     world& w = *world_;
     w.dynamics.setGravity(btVector3(0, -9.81, 0));
     w.add_plane(btVector3(0, 1, 0), 0);
@@ -181,7 +187,8 @@ void simulation::place_player(std::uint32_t player, const limbs& where) {
             body->setWorldTransform(target);
             w.dynamics.addRigidBody(body.get());
         }
-        // Bullet takes a kinematic body's velocity from the way between the last and this transform, and pushes with it.
+        // Bullet takes a kinematic body's velocity from the way between the last and this transform, and pushes with
+        // it.
         if (is_new || places[part].distance2(body->getWorldTransform().getOrigin()) > teleport_m * teleport_m) {
             body->setInterpolationWorldTransform(target);
         }

@@ -1,4 +1,5 @@
-// Cubes on a floor, pushed by the heads and hands of players. Bullet behind a small face; nothing here knows of sessions.
+// Cubes on a floor, pushed by the heads and hands of players. Bullet behind a small face; nothing here knows of
+// sessions.
 #ifndef SAMPLES_SIMULATION_HPP
 #define SAMPLES_SIMULATION_HPP
 
@@ -20,14 +21,15 @@ struct limbs {
 
 class simulation {
 public:
-    /// `cubes` of 0.4 m: pillars of three around the places where the first `players` stand, the others on a grid around them,
-    /// a second layer when the floor is full.
+    /// `cubes` of 0.4 m: pillars of three around the places where the first `players` stand, the others on a grid
+    /// around them, a second layer when the floor is full.
     simulation(std::size_t cubes, std::uint32_t players);
     ~simulation();
     simulation(const simulation&) = delete;
     simulation& operator=(const simulation&) = delete;
 
-    /// Puts a player's head and hands somewhere; new players are added. Moves of more than a metre in one step carry no push.
+    /// Puts a player's head and hands somewhere; new players are added. Moves of more than a metre in one step carry no
+    /// push.
     void place_player(std::uint32_t player, const limbs& where);
     void remove_player(std::uint32_t player);
     /// One step of fixed length.

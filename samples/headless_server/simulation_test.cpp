@@ -1,6 +1,7 @@
-// The physics by itself: rests until touched, moves when a hand comes through, and reports finite states of the promised size.
-#include "motion.hpp"
+// The physics by itself: rests until touched, moves when a hand comes through, and reports finite states of the
+// promised size.
 #include "simulation.hpp"
+#include "motion.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -49,9 +50,12 @@ int main() {
     touched.step(step_s);
     bool sane = true;
     for (const demo_cube& cube : touched.cubes()) {
-        const double norm = std::sqrt(static_cast<double>(cube.rotation.x) * cube.rotation.x + static_cast<double>(cube.rotation.y) * cube.rotation.y
-                                      + static_cast<double>(cube.rotation.z) * cube.rotation.z + static_cast<double>(cube.rotation.w) * cube.rotation.w);
-        sane = sane && std::isfinite(cube.position.x) && std::abs(norm - 1) < 1e-3 && cube.position.y > 0 && cube.position.y < 4;
+        const double norm = std::sqrt(static_cast<double>(cube.rotation.x) * cube.rotation.x
+                                      + static_cast<double>(cube.rotation.y) * cube.rotation.y
+                                      + static_cast<double>(cube.rotation.z) * cube.rotation.z
+                                      + static_cast<double>(cube.rotation.w) * cube.rotation.w);
+        sane = sane && std::isfinite(cube.position.x) && std::abs(norm - 1) < 1e-3 && cube.position.y > 0
+               && cube.position.y < 4;
     }
     expect(sane, "every cube lies above the floor with a unit rotation");
     return failures == 0 ? 0 : 1;

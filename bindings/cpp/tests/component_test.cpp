@@ -27,8 +27,7 @@ struct engine_vector {
 
 }  // namespace
 
-template <>
-struct theta::field_traits<engine_vector> : theta::field_traits<theta::vec3> {};
+template <> struct theta::field_traits<engine_vector> : theta::field_traits<theta::vec3> {};
 
 TEST_CASE("kind, offset, bounds and default come from the struct") {
     describe_transform().described([](const theta_component_desc& component) {
@@ -36,7 +35,8 @@ TEST_CASE("kind, offset, bounds and default come from the struct") {
         CHECK(component.size_bytes == sizeof(transform));
         CHECK(component.authority == THETA_AUTHORITY_HOST);
         REQUIRE(component.field_count == 3);
-        const auto& [position, rotation, team] = *reinterpret_cast<const std::array<theta_field_desc, 3>*>(component.fields);
+        const auto& [position, rotation, team] =
+            *reinterpret_cast<const std::array<theta_field_desc, 3>*>(component.fields);
         CHECK(position.kind == THETA_KIND_VEC3);
         CHECK(position.offset_bytes == 0);
         CHECK(position.minimum == -512);
@@ -128,13 +128,16 @@ TEST_CASE("what makes no sense is refused with a sentence") {
     auto runtime = must(theta::runtime::create());
     auto registry = must(theta::registry::create(runtime));
 
-    const auto upside_down = registry.add(theta::component<transform>("test.bounds").field(1, "position", &transform::position, theta::metres(5, -5, 0.1)));
+    const auto upside_down = registry.add(theta::component<transform>("test.bounds")
+                                              .field(1, "position", &transform::position, theta::metres(5, -5, 0.1)));
     REQUIRE_FALSE(upside_down);
     CHECK(upside_down.code() == theta::code::component_invalid);
     CHECK(upside_down.error().function() == "theta_registry_add");
     CHECK(upside_down.error().message().find("position") != std::string::npos);
 
-    const auto twice = registry.add(theta::component<transform>("test.twice").field(1, "team", &transform::team).field(1, "team", &transform::team));
+    const auto twice = registry.add(theta::component<transform>("test.twice")
+                                        .field(1, "team", &transform::team)
+                                        .field(1, "team", &transform::team));
     CHECK(twice.code() == theta::code::component_invalid);
 
     const auto nameless = registry.add(theta::component<transform>("").field(1, "team", &transform::team));

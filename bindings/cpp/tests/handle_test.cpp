@@ -7,8 +7,10 @@ using meeting::must;
 
 static_assert(!std::is_copy_constructible_v<theta::runtime> && std::is_nothrow_move_constructible_v<theta::runtime>);
 static_assert(!std::is_copy_constructible_v<theta::registry> && std::is_nothrow_move_assignable_v<theta::registry>);
-static_assert(!std::is_copy_constructible_v<theta::host_session> && std::is_nothrow_move_constructible_v<theta::host_session>);
-static_assert(!std::is_copy_assignable_v<theta::joined_session> && std::is_nothrow_move_assignable_v<theta::joined_session>);
+static_assert(
+    !std::is_copy_constructible_v<theta::host_session> && std::is_nothrow_move_constructible_v<theta::host_session>);
+static_assert(
+    !std::is_copy_assignable_v<theta::joined_session> && std::is_nothrow_move_assignable_v<theta::joined_session>);
 static_assert(!std::is_copy_constructible_v<theta::frame> && std::is_nothrow_move_constructible_v<theta::frame>);
 static_assert(!std::is_copy_constructible_v<theta::write> && std::is_nothrow_move_constructible_v<theta::write>);
 

@@ -70,13 +70,19 @@ bool use_everything(theta::host_session& host, theta::joined_session& guest, con
     bool fine = true;
     fine = fine && host.spawn(theta::entity(1).owned_by(2).payload("x").with(*added, everything{})).has_value();
     if (auto write = host.begin_write()) {
-        fine = fine && write->rows(*added, ids, values) && write->rows_strided(*added, ids, values.data(), sizeof(everything)) && write->commit();
+        fine = fine && write->rows(*added, ids, values)
+               && write->rows_strided(*added, ids, values.data(), sizeof(everything)) && write->commit();
     }
     if (const auto frame = guest.newest_frame()) {
-        fine = fine && frame->entities(rows, *added) && frame->read(*added, values) && frame->read_quantised(added->id, 1, lanes)
+        fine = fine && frame->entities(rows, *added) && frame->read(*added, values)
+               && frame->read_quantised(added->id, 1, lanes)
                && frame->read_field<theta::entity_id>(*added, 5, theta::span<theta::entity_id>{});
     }
     fine = fine && guest.poll([](const theta::event&) {}) && guest.each_frame([](const theta::frame&) {});
-    fine = fine && guest.sample(*added, ids, 1.5, values, how) && guest.send_input(input) && host.input_of(1, input) && guest.peers(peers);
-    return fine && registry->manifest().and_then([](std::string&& text) { return theta::result<std::size_t>(text.size()); }).has_value();
+    fine = fine && guest.sample(*added, ids, 1.5, values, how) && guest.send_input(input) && host.input_of(1, input)
+           && guest.peers(peers);
+    return fine
+           && registry->manifest()
+                  .and_then([](std::string&& text) { return theta::result<std::size_t>(text.size()); })
+                  .has_value();
 }

@@ -16,8 +16,7 @@
 namespace meeting {
 
 /// The value, or a failed test that says why there is none.
-template <class T>
-T must(theta::result<T> result) {
+template <class T> T must(theta::result<T> result) {
     if (!result) {
         FAIL(result.error().function() << ": " << result.error().message());
     }
@@ -117,16 +116,17 @@ struct pair {
     void open_and_join() {
         open();
         join();
-        REQUIRE_MESSAGE(until([this] { return guest_is(theta::session_state::live); }), "the guest did not become live");
+        REQUIRE_MESSAGE(until([this] { return guest_is(theta::session_state::live); }),
+                        "the guest did not become live");
     }
 
     /// The guest's newest frame once its tick is at least `tick`.
     theta::frame frame_at(std::uint32_t tick) {
         theta::frame found;
         REQUIRE_MESSAGE(until([&] {
-            found = must(guest.newest_frame());
-            return found && must(found.info()).tick >= tick;
-        }),
+                            found = must(guest.newest_frame());
+                            return found && must(found.info()).tick >= tick;
+                        }),
                         "tick " << tick << " did not arrive");
         return found;
     }

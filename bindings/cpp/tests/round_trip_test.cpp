@@ -95,7 +95,9 @@ everything sample_value(theta::entity_id target) {
     return value;
 }
 
-void is_near(double seen, double meant, double tolerance = step / 2 + 1e-5) { CHECK(std::abs(seen - meant) <= tolerance); }
+void is_near(double seen, double meant, double tolerance = step / 2 + 1e-5) {
+    CHECK(std::abs(seen - meant) <= tolerance);
+}
 
 void is_same(const everything& seen, const everything& meant) {
     CHECK(seen.i8 == meant.i8);
@@ -119,7 +121,8 @@ void is_same(const everything& seen, const everything& meant) {
     is_near(seen.dvec3.z, meant.dvec3.z);
     // A quaternion and its negative are one rotation.
     const double dot = static_cast<double>(seen.quat.x) * meant.quat.x + static_cast<double>(seen.quat.y) * meant.quat.y
-                       + static_cast<double>(seen.quat.z) * meant.quat.z + static_cast<double>(seen.quat.w) * meant.quat.w;
+                       + static_cast<double>(seen.quat.z) * meant.quat.z
+                       + static_cast<double>(seen.quat.w) * meant.quat.w;
     CHECK(std::abs(dot) > 0.99999);
     CHECK(seen.target == meant.target);
     CHECK(seen.text.view() == meant.text.view());
@@ -259,15 +262,17 @@ TEST_CASE("columns clamp, ignore what is not a number, and say so") {
     meeting::pair pair;
     const auto pulse = meeting::add_pulse(pair.registry);
     pair.open();
-    const std::vector<theta::entity_id> ids{must(pair.host.spawn(theta::entity(1).with(pulse, meeting::pulse{{1, 1, 1}, 1}))),
-                                            must(pair.host.spawn(theta::entity(1).with(pulse, meeting::pulse{{2, 2, 2}, 2})))};
+    const std::vector<theta::entity_id> ids{
+        must(pair.host.spawn(theta::entity(1).with(pulse, meeting::pulse{{1, 1, 1}, 1}))),
+        must(pair.host.spawn(theta::entity(1).with(pulse, meeting::pulse{{2, 2, 2}, 2})))};
     const float nan = std::numeric_limits<float>::quiet_NaN();
     auto write = must(pair.host.begin_write());
     const auto report = must(write.rows(pulse, ids, std::vector<meeting::pulse>{{{1000, 1, 1}, 1}, {{nan, 7, 7}, 2}}));
     CHECK(report.clamped == 1);
     CHECK(report.not_a_number == 1);
     CHECK(report.first_bad_entity == ids[0].bits);
-    const auto nobody = must(write.rows(pulse, std::vector<theta::entity_id>{{0xFFFF'0000'0001}}, std::vector<meeting::pulse>(1)));
+    const auto nobody =
+        must(write.rows(pulse, std::vector<theta::entity_id>{{0xFFFF'0000'0001}}, std::vector<meeting::pulse>(1)));
     CHECK(nobody.missing == 1);
     CHECK(write.rows(pulse, ids, std::vector<meeting::pulse>(1)).code() == theta::code::range);
     must(write.commit());

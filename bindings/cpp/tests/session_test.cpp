@@ -40,10 +40,12 @@ TEST_CASE("a spawn, an owner, a parent and a despawn are seen as events") {
     const auto pulse = meeting::add_pulse(pair.registry);
     pair.open_and_join();
     const auto parent = must(pair.host.spawn(theta::entity(7).with(pulse)));
-    const auto child = must(pair.host.spawn(theta::entity(8).with(pulse).child_of(parent).owned_by(pair.guest_peer()).persistent(99).payload("p")));
+    const auto child = must(pair.host.spawn(
+        theta::entity(8).with(pulse).child_of(parent).owned_by(pair.guest_peer()).persistent(99).payload("p")));
     const auto saw = [&](event_kind kind, theta::entity_id id) {
         return [&pair, kind, id] {
-            return std::any_of(pair.guest_events.begin(), pair.guest_events.end(), [&](const auto& e) { return e.kind == kind && e.entity == id; });
+            return std::any_of(pair.guest_events.begin(), pair.guest_events.end(),
+                               [&](const auto& e) { return e.kind == kind && e.entity == id; });
         };
     };
     REQUIRE(pair.until(saw(event_kind::entity_spawned, child)));
@@ -163,7 +165,9 @@ TEST_CASE("values in motion are sampled between ticks, from any thread") {
     const auto move = [&] {
         auto write = must(pair.host.begin_write());
         // The position says which tick it belongs to: a hundredth of a metre each.
-        must(write.rows(pulse, ids, std::vector<meeting::pulse>{{{0.01F * static_cast<float>((tick + 1) % 4000), 0, 0}, tick + 1}}));
+        must(
+            write.rows(pulse, ids,
+                       std::vector<meeting::pulse>{{{0.01F * static_cast<float>((tick + 1) % 4000), 0, 0}, tick + 1}}));
         must(write.commit());
         pair.step();
         tick = must(pair.host.info()).tick;
@@ -223,7 +227,9 @@ TEST_CASE("who is denied or kicked is told why") {
     pair.open(true);
     pair.join();
     REQUIRE(pair.until([&] { return find(pair.host_events, event_kind::join_request) != nullptr; }));
-    SUBCASE("denied") { must(pair.host.deny(find(pair.host_events, event_kind::join_request)->peer, "the team is full")); }
+    SUBCASE("denied") {
+        must(pair.host.deny(find(pair.host_events, event_kind::join_request)->peer, "the team is full"));
+    }
     SUBCASE("kicked") {
         must(pair.host.admit(find(pair.host_events, event_kind::join_request)->peer, theta::role::editor));
         REQUIRE(pair.until([&] { return pair.guest_is(theta::session_state::live); }));
@@ -300,7 +306,8 @@ TEST_CASE("tickets: a bad one is refused at once, a signed one is good for its o
     const auto key = must(theta::identity_public_key(secret));
     theta::ticket_request request;
     request.role = theta::role::commenter;
-    request.expires_unix_s = static_cast<std::uint64_t>(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())) + 3600;
+    request.expires_unix_s =
+        static_cast<std::uint64_t>(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())) + 3600;
     request.client_key = &key;
     const std::string ticket = must(pair.host.issue_ticket(request));
     options.ticket = ticket;

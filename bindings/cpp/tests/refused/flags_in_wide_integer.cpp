@@ -5,4 +5,6 @@ struct buttons {
     std::uint32_t down;
 };
 
-auto describe() { return theta::component<buttons>("game.buttons").field(1, "down", &buttons::down, theta::flags<8>()); }
+auto describe() {
+    return theta::component<buttons>("game.buttons").field(1, "down", &buttons::down, theta::flags<8>());
+}

@@ -17,10 +17,9 @@ namespace theta {
 
 namespace detail {
 
-/// Fills a vector whose size only the library knows. What the vector already holds is the first guess, so one that is kept from
-/// tick to tick is neither allocated nor cleared again.
-template <class T, class Call>
-result<std::size_t> read_rows(std::vector<T>& out, Call&& call) noexcept {
+/// Fills a vector whose size only the library knows. What the vector already holds is the first guess, so one that is
+/// kept from tick to tick is neither allocated nor cleared again.
+template <class T, class Call> result<std::size_t> read_rows(std::vector<T>& out, Call&& call) noexcept {
     for (;;) {
         std::uint32_t count = 0;
         const theta_status status = call(out.data(), narrow(out.size()), &count);
@@ -52,7 +51,8 @@ public:
     /// Every entity of the tick; those with a component, when one is given. Their order is that of `read`.
     result<std::size_t> entities(std::vector<entity_row>& out, component_id component = {}) const noexcept {
         return detail::read_rows(out, [&](entity_row* rows, std::uint32_t capacity, std::uint32_t* count) {
-            return theta_frame_entities(handle_.get(), component.bits, reinterpret_cast<theta_entity_row*>(rows), sizeof(entity_row), capacity, count);
+            return theta_frame_entities(handle_.get(), component.bits, reinterpret_cast<theta_entity_row*>(rows),
+                                        sizeof(entity_row), capacity, count);
         });
     }
     template <class T>
@@ -61,34 +61,36 @@ public:
     }
 
     /// The component of every entity that has one, one struct each. The vector is resized to the number of rows.
-    template <class T>
-    result<std::size_t> read(component_ref<T> component, std::vector<T>& out) const noexcept {
+    template <class T> result<std::size_t> read(component_ref<T> component, std::vector<T>& out) const noexcept {
         return column(component.id, 0, 0, sizeof(T), out);
     }
-    /// The same into memory of the caller. Returns how many rows there are: more than `out` takes means that it was too small.
-    template <class T>
-    result<std::size_t> read(component_ref<T> component, span<T> out) const noexcept {
+    /// The same into memory of the caller. Returns how many rows there are: more than `out` takes means that it was too
+    /// small.
+    template <class T> result<std::size_t> read(component_ref<T> component, span<T> out) const noexcept {
         return column(component.id, 0, 0, sizeof(T), out);
     }
     /// One field of every row, packed.
     template <class M, class T>
-    result<std::size_t> read_field(component_ref<T> component, std::uint16_t field, std::vector<M>& out) const noexcept {
+    result<std::size_t> read_field(component_ref<T> component, std::uint16_t field,
+                                   std::vector<M>& out) const noexcept {
         return column(component.id, field, 0, sizeof(M), out);
     }
     template <class M, class T>
     result<std::size_t> read_field(component_ref<T> component, std::uint16_t field, span<M> out) const noexcept {
         return column(component.id, field, 0, sizeof(M), out);
     }
-    /// The bits that travel: `lanes` integers a row, exactly equal on every peer. For hashes and tests. `out` holds rows * lanes.
-    result<std::size_t> read_quantised(component_id component, std::size_t lanes, std::vector<std::int64_t>& out) const noexcept {
+    /// The bits that travel: `lanes` integers a row, exactly equal on every peer. For hashes and tests. `out` holds
+    /// rows * lanes.
+    result<std::size_t> read_quantised(component_id component, std::size_t lanes,
+                                       std::vector<std::int64_t>& out) const noexcept {
         const auto stride = lanes * sizeof(std::int64_t);
         if (stride == 0) {
             return error{code::range, "theta::frame::read_quantised", "A component has at least one lane."};
         }
         for (;;) {
             std::uint32_t count = 0;
-            const auto status =
-                theta_frame_read(handle_.get(), component.bits, 0, THETA_READ_QUANTISED, out.data(), stride, detail::narrow(out.size() / lanes), &count);
+            const auto status = theta_frame_read(handle_.get(), component.bits, 0, THETA_READ_QUANTISED, out.data(),
+                                                 stride, detail::narrow(out.size() / lanes), &count);
             if (status < 0) {
                 return error::last(status);
             }
@@ -103,7 +105,8 @@ public:
     /// The bytes an entity was spawned with.
     result<std::string> payload(entity_id entity) const noexcept {
         return detail::read_text([&](char* out, std::uint64_t capacity, std::uint64_t* length) {
-            return theta_frame_payload(handle_.get(), entity.bits, reinterpret_cast<std::uint8_t*>(out), capacity, length);
+            return theta_frame_payload(handle_.get(), entity.bits, reinterpret_cast<std::uint8_t*>(out), capacity,
+                                       length);
         });
     }
 
@@ -112,48 +115,57 @@ public:
 
 private:
     friend class session;
-    explicit frame(theta_frame handle) noexcept : handle_(handle) {}
+    explicit frame(theta_frame handle) noexcept
+        : handle_(handle) {}
 
     template <class E>
-    result<std::size_t> column(component_id component, std::uint32_t field, std::uint32_t flags, std::size_t stride, std::vector<E>& out) const noexcept {
+    result<std::size_t> column(component_id component, std::uint32_t field, std::uint32_t flags, std::size_t stride,
+                               std::vector<E>& out) const noexcept {
         return detail::read_rows(out, [&](E* rows, std::uint32_t capacity, std::uint32_t* count) {
             return theta_frame_read(handle_.get(), component.bits, field, flags, rows, stride, capacity, count);
         });
     }
     template <class E>
-    result<std::size_t> column(component_id component, std::uint32_t field, std::uint32_t flags, std::size_t stride, span<E> out) const noexcept {
+    result<std::size_t> column(component_id component, std::uint32_t field, std::uint32_t flags, std::size_t stride,
+                               span<E> out) const noexcept {
         std::uint32_t count = 0;
-        const auto status = theta_frame_read(handle_.get(), component.bits, field, flags, out.data(), stride, detail::narrow(out.size()), &count);
+        const auto status = theta_frame_read(handle_.get(), component.bits, field, flags, out.data(), stride,
+                                             detail::narrow(out.size()), &count);
         return detail::done(status, static_cast<std::size_t>(count));
     }
 
     detail::owned<theta_frame, &detail::release> handle_;
 };
 
-/// A batch of column writes of one tick. Any number of threads may fill it with rows of different entities. `commit` ends it; so
-/// does going out of scope. What counts as changed is the quantised value: write whole columns without comparing.
+/// A batch of column writes of one tick. Any number of threads may fill it with rows of different entities. `commit`
+/// ends it; so does going out of scope. What counts as changed is the quantised value: write whole columns without
+/// comparing.
 class write {
 public:
     write() noexcept = default;
 
     /// One struct per entity.
     template <class T>
-    result<write_report> rows(component_ref<T> component, span<const entity_id> entities, span<const T> values) noexcept {
+    result<write_report> rows(component_ref<T> component, span<const entity_id> entities,
+                              span<const T> values) noexcept {
         return put(component.id, 0, entities, values.data(), values.size(), sizeof(T));
     }
     /// One container of structs, when it is a std::vector or an array of exactly T.
     template <class T, class Values>
-    result<write_report> rows(component_ref<T> component, span<const entity_id> entities, const Values& values) noexcept {
+    result<write_report> rows(component_ref<T> component, span<const entity_id> entities,
+                              const Values& values) noexcept {
         return rows(component, entities, span<const T>(values));
     }
     /// Structs that lie inside larger ones: `first` and then every `stride_bytes`, one per entity.
     template <class T>
-    result<write_report> rows_strided(component_ref<T> component, span<const entity_id> entities, const T* first, std::size_t stride_bytes) noexcept {
+    result<write_report> rows_strided(component_ref<T> component, span<const entity_id> entities, const T* first,
+                                      std::size_t stride_bytes) noexcept {
         return put(component.id, 0, entities, first, entities.size(), stride_bytes);
     }
     /// One field only; the other fields keep their values.
     template <class M, class T>
-    result<write_report> field(component_ref<T> component, std::uint16_t id, span<const entity_id> entities, span<const M> values) noexcept {
+    result<write_report> field(component_ref<T> component, std::uint16_t id, span<const entity_id> entities,
+                               span<const M> values) noexcept {
         return put(component.id, id, entities, values.data(), values.size(), sizeof(M));
     }
 
@@ -164,16 +176,17 @@ public:
 
 private:
     friend class host_session;
-    explicit write(theta_write handle) noexcept : handle_(handle) {}
+    explicit write(theta_write handle) noexcept
+        : handle_(handle) {}
 
-    result<write_report> put(component_id component, std::uint32_t field, span<const entity_id> entities, const void* data, std::size_t values,
-                             std::size_t stride) noexcept {
+    result<write_report> put(component_id component, std::uint32_t field, span<const entity_id> entities,
+                             const void* data, std::size_t values, std::size_t stride) noexcept {
         if (values != entities.size()) {
             return detail::lengths_differ("theta::write::rows");
         }
         auto report = detail::sized<theta_write_report>();
-        const auto status =
-            theta_write_rows(handle_.get(), component.bits, field, detail::bits_of(entities), detail::narrow(entities.size()), data, stride, &report);
+        const auto status = theta_write_rows(handle_.get(), component.bits, field, detail::bits_of(entities),
+                                             detail::narrow(entities.size()), data, stride, &report);
         return detail::done(status, report);
     }
 
@@ -213,15 +226,11 @@ public:
         return *this;
     }
     /// Gives it a component with this value.
-    template <class T>
-    entity& with(component_ref<T> component, const T& value) noexcept {
+    template <class T> entity& with(component_ref<T> component, const T& value) noexcept {
         return attach(component.id, &value);
     }
     /// Gives it a component with its defaults.
-    template <class T>
-    entity& with(component_ref<T> component) noexcept {
-        return attach(component.id, nullptr);
-    }
+    template <class T> entity& with(component_ref<T> component) noexcept { return attach(component.id, nullptr); }
 
 private:
     friend class host_session;

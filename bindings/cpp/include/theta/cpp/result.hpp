@@ -1,7 +1,7 @@
 // How a call ends: a code, an error with its sentence, and result<T>, which holds a value or an error.
 //
-// Nothing here throws and nothing needs exceptions or RTTI. The library keeps the text of the last error per thread; an error
-// copies it at once, so that it stays true however many calls follow before somebody prints it.
+// Nothing here throws and nothing needs exceptions or RTTI. The library keeps the text of the last error per thread; an
+// error copies it at once, so that it stays true however many calls follow before somebody prints it.
 #ifndef THETA_CPP_RESULT_HPP
 #define THETA_CPP_RESULT_HPP
 
@@ -18,7 +18,8 @@
 
 namespace theta {
 
-/// Every status the header names. Values the library learns later arrive as other numbers; `status_text` knows them all.
+/// Every status the header names. Values the library learns later arrive as other numbers; `status_text` knows them
+/// all.
 enum class code : std::int32_t {
     ok = THETA_OK,
     nothing_new = THETA_NOTHING_NEW,
@@ -71,14 +72,18 @@ public:
         theta_error_info info{};
         info.struct_size = sizeof info;
         const auto read = theta_last_error(&info);
-        if (read == THETA_OK && info.code == status && info.message_length <= sizeof info.message && info.function_length <= sizeof info.function) {
-            return error{static_cast<enum code>(status), std::string(info.function, info.function_length), std::string(info.message, info.message_length)};
+        if (read == THETA_OK && info.code == status && info.message_length <= sizeof info.message
+            && info.function_length <= sizeof info.function) {
+            return error{static_cast<enum code>(status), std::string(info.function, info.function_length),
+                         std::string(info.message, info.message_length)};
         }
         return error{static_cast<enum code>(status), {}, theta_status_text(status)};
     }
 
     error(enum code value, std::string function, std::string message) noexcept
-        : code_(value), function_(std::move(function)), message_(std::move(message)) {}
+        : code_(value),
+          function_(std::move(function)),
+          message_(std::move(message)) {}
 
     [[nodiscard]] enum code code() const noexcept { return code_; }
     /// The C function that failed, such as `theta_entity_spawn`; empty when it is not known.
@@ -92,15 +97,16 @@ private:
     std::string message_;
 };
 
-/// A value or an error, in the manner of std::expected. Reading the value of an error ends the process, as does reading an
-/// error that is not there: both are mistakes of the caller, and there may be no exceptions to say so.
-template <class T>
-class [[nodiscard]] result {
+/// A value or an error, in the manner of std::expected. Reading the value of an error ends the process, as does reading
+/// an error that is not there: both are mistakes of the caller, and there may be no exceptions to say so.
+template <class T> class [[nodiscard]] result {
 public:
     using value_type = T;
 
-    result(T value) noexcept : state_(std::in_place_index<0>, std::move(value)) {}
-    result(::theta::error failure) noexcept : state_(std::in_place_index<1>, std::move(failure)) {}
+    result(T value) noexcept
+        : state_(std::in_place_index<0>, std::move(value)) {}
+    result(::theta::error failure) noexcept
+        : state_(std::in_place_index<1>, std::move(failure)) {}
 
     [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
@@ -114,8 +120,7 @@ public:
     [[nodiscard]] T* operator->() noexcept { return &value(); }
     [[nodiscard]] const T* operator->() const noexcept { return &value(); }
 
-    template <class U>
-    [[nodiscard]] T value_or(U&& fallback) && noexcept {
+    template <class U> [[nodiscard]] T value_or(U&& fallback) && noexcept {
         return has_value() ? std::move(*this).value() : static_cast<T>(std::forward<U>(fallback));
     }
 
@@ -125,8 +130,7 @@ public:
     [[nodiscard]] enum code code() const noexcept { return has_value() ? ::theta::code::ok : error().code(); }
 
     /// `next(value)` when there is one, else the same error. `next` returns a result.
-    template <class Next>
-    [[nodiscard]] auto and_then(Next&& next) && -> std::invoke_result_t<Next, T&&> {
+    template <class Next> [[nodiscard]] auto and_then(Next&& next) && -> std::invoke_result_t<Next, T&&> {
         if (has_value()) {
             return std::forward<Next>(next)(std::move(*this).value());
         }
@@ -134,8 +138,7 @@ public:
     }
 
 private:
-    template <class Pointer>
-    static auto& checked(Pointer pointer) noexcept {
+    template <class Pointer> static auto& checked(Pointer pointer) noexcept {
         if (pointer == nullptr) {
             std::abort();
         }
@@ -146,13 +149,13 @@ private:
 };
 
 /// Success or an error.
-template <>
-class [[nodiscard]] result<void> {
+template <> class [[nodiscard]] result<void> {
 public:
     using value_type = void;
 
     result() noexcept = default;
-    result(::theta::error failure) noexcept : failure_(std::move(failure)) {}
+    result(::theta::error failure) noexcept
+        : failure_(std::move(failure)) {}
 
     [[nodiscard]] bool has_value() const noexcept { return !failure_.has_value(); }
     explicit operator bool() const noexcept { return has_value(); }
@@ -180,8 +183,7 @@ inline result<void> done(theta_status status) noexcept {
 }
 
 /// The value on success (an informative status is one), the error otherwise.
-template <class T>
-result<T> done(theta_status status, T value) noexcept {
+template <class T> result<T> done(theta_status status, T value) noexcept {
     if (status < 0) {
         return error::last(status);
     }
@@ -190,12 +192,12 @@ result<T> done(theta_status status, T value) noexcept {
 
 /// Two batches that must have one entry per entity do not: said here, because the C call takes one count for both.
 inline error lengths_differ(const char* function) noexcept {
-    return error{code::range, function, "The batch names another number of entities than it has values. Pass one value per entity."};
+    return error{code::range, function,
+                 "The batch names another number of entities than it has values. Pass one value per entity."};
 }
 
 /// Reads a text whose length only the library knows: once with what is there, once more when that was too small.
-template <class Call>
-result<std::string> read_text(Call&& call) noexcept {
+template <class Call> result<std::string> read_text(Call&& call) noexcept {
     std::string text(256, '\0');
     for (;;) {
         std::uint64_t length = 0;

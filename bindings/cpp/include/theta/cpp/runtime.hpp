@@ -1,5 +1,5 @@
-// The two objects that exist before any session: the runtime, which owns the library's threads, and the registry, which knows the
-// components.
+// The two objects that exist before any session: the runtime, which owns the library's threads, and the registry, which
+// knows the components.
 #ifndef THETA_CPP_RUNTIME_HPP
 #define THETA_CPP_RUNTIME_HPP
 
@@ -17,12 +17,13 @@ namespace theta {
 namespace detail {
 
 /// One C handle with one owner: moves, never copies, and lets go exactly once. `Release` runs on a live handle only.
-template <class Handle, void (*Release)(Handle) noexcept>
-class owned {
+template <class Handle, void (*Release)(Handle) noexcept> class owned {
 public:
     owned() noexcept = default;
-    explicit owned(Handle handle) noexcept : handle_(handle) {}
-    owned(owned&& other) noexcept : handle_(std::exchange(other.handle_, Handle{})) {}
+    explicit owned(Handle handle) noexcept
+        : handle_(handle) {}
+    owned(owned&& other) noexcept
+        : handle_(std::exchange(other.handle_, Handle{})) {}
     owned& operator=(owned&& other) noexcept {
         if (this != &other) {
             reset();
@@ -58,7 +59,8 @@ inline void release(theta_frame handle) noexcept { static_cast<void>(theta_frame
 }  // namespace detail
 
 /// Owns the library's threads. Many may live in one process. Any thread may use it; one at a time may shut it down.
-/// Going out of scope shuts it down with two seconds of patience; sessions that are still open become stale, not dangling.
+/// Going out of scope shuts it down with two seconds of patience; sessions that are still open become stale, not
+/// dangling.
 class runtime {
 public:
     runtime() noexcept = default;
@@ -76,12 +78,15 @@ public:
     result<shutdown_report> shutdown(std::chrono::milliseconds patience) noexcept {
         auto report = detail::sized<theta_shutdown_report>();
         const auto count = patience.count();
-        const auto deadline_ms = count <= 0 ? 0U : count > 0xFFFF'FFFF ? 0xFFFF'FFFFU : static_cast<std::uint32_t>(count);
+        const auto deadline_ms = count <= 0            ? 0U
+                                 : count > 0xFFFF'FFFF ? 0xFFFF'FFFFU
+                                                       : static_cast<std::uint32_t>(count);
         const auto status = theta_runtime_shutdown(handle_.take(), deadline_ms, &report);
         return detail::done(status, report);
     }
 
-    /// Lets go at once and leaves the clean-up to the library's own threads: for an editor that is about to unload code.
+    /// Lets go at once and leaves the clean-up to the library's own threads: for an editor that is about to unload
+    /// code.
     result<void> detach() noexcept { return detail::done(theta_runtime_detach(handle_.take())); }
 
     /// The C handle, still owned by this object.
@@ -89,7 +94,8 @@ public:
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
 private:
-    explicit runtime(theta_runtime handle) noexcept : handle_(handle) {}
+    explicit runtime(theta_runtime handle) noexcept
+        : handle_(handle) {}
     detail::owned<theta_runtime, &detail::release> handle_;
 };
 
@@ -107,10 +113,10 @@ public:
 
     /// Registers a component and returns the typed reference by which it is read and written.
     /// Fails on a name that is taken, an id used twice, bounds that make no sense, or a registry that is in use.
-    template <class T>
-    result<component_ref<T>> add(const component<T>& description) noexcept {
+    template <class T> result<component_ref<T>> add(const component<T>& description) noexcept {
         component_ref<T> added{};
-        const auto status = description.described([&](const theta_component_desc& c) { return theta_registry_add(handle_.get(), &c, &added.id.bits); });
+        const auto status = description.described(
+            [&](const theta_component_desc& c) { return theta_registry_add(handle_.get(), &c, &added.id.bits); });
         return detail::done(status, added);
     }
 
@@ -123,15 +129,17 @@ public:
 
     /// The schema as text, for diffing and for tools.
     [[nodiscard]] result<std::string> manifest() const noexcept {
-        return detail::read_text(
-            [this](char* out, std::uint64_t capacity, std::uint64_t* length) { return theta_registry_manifest(handle_.get(), out, capacity, length); });
+        return detail::read_text([this](char* out, std::uint64_t capacity, std::uint64_t* length) {
+            return theta_registry_manifest(handle_.get(), out, capacity, length);
+        });
     }
 
     [[nodiscard]] theta_registry raw() const noexcept { return handle_.get(); }
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
 private:
-    explicit registry(theta_registry handle) noexcept : handle_(handle) {}
+    explicit registry(theta_registry handle) noexcept
+        : handle_(handle) {}
     detail::owned<theta_registry, &detail::release> handle_;
 };
 

@@ -1,8 +1,8 @@
-// Sessions. What a host and a guest share is `session`; what only one of them can do is in `host_session` and `joined_session`, so
-// that a call in the wrong role does not compile.
+// Sessions. What a host and a guest share is `session`; what only one of them can do is in `host_session` and
+// `joined_session`, so that a call in the wrong role does not compile.
 //
-// Threads: one thread at a time drives a session (poll, tick, spawn, send ...); a second one gets `code::concurrent`, never a data
-// race. Marked "any thread": info, render_tick, sample, statistics, and everything on frames and writes.
+// Threads: one thread at a time drives a session (poll, tick, spawn, send ...); a second one gets `code::concurrent`,
+// never a data race. Marked "any thread": info, render_tick, sample, statistics, and everything on frames and writes.
 #ifndef THETA_CPP_SESSION_HPP
 #define THETA_CPP_SESSION_HPP
 
@@ -74,10 +74,10 @@ public:
         return *this;
     }
 
-    /// Hands every waiting event to `use(const theta::event&)` on this thread, in order, and returns how many there were. The text of
-    /// an event lives until `use` returns. Should `use` throw, the events behind it come with the next poll.
-    template <class Use>
-    result<std::size_t> poll(Use&& use) {
+    /// Hands every waiting event to `use(const theta::event&)` on this thread, in order, and returns how many there
+    /// were. The text of an event lives until `use` returns. Should `use` throw, the events behind it come with the
+    /// next poll.
+    template <class Use> result<std::size_t> poll(Use&& use) {
         std::size_t handled = 0;
         for (;;) {
             while (next_event_ < event_count_) {
@@ -96,7 +96,8 @@ public:
             }
             next_event_ = event_count_ = 0;
             std::uint32_t count = 0;
-            const auto status = theta_session_poll(handle_.get(), events_.data(), sizeof(theta_event), detail::narrow(events_.size()), &count);
+            const auto status = theta_session_poll(handle_.get(), events_.data(), sizeof(theta_event),
+                                                   detail::narrow(events_.size()), &count);
             if (status < 0) {
                 return error::last(status);
             }
@@ -112,8 +113,7 @@ public:
     /// The complete tick after the one acquired last; an empty frame when there is none yet.
     [[nodiscard]] result<frame> next_frame() noexcept { return acquire(THETA_FRAME_NEXT); }
     /// Hands every complete tick since the last one to `use(const theta::frame&)`, in order; returns how many.
-    template <class Use>
-    result<std::size_t> each_frame(Use&& use) {
+    template <class Use> result<std::size_t> each_frame(Use&& use) {
         for (std::size_t seen = 0;; ++seen) {
             auto next = next_frame();
             if (!next) {
@@ -152,14 +152,16 @@ public:
         return detail::done(theta_entity_set_host_tag(handle_.get(), entity.bits, host_tag));
     }
 
-    /// Ends the session in an orderly way and makes this object empty. Any thread; never waits. The destructor does the same.
+    /// Ends the session in an orderly way and makes this object empty. Any thread; never waits. The destructor does the
+    /// same.
     void close() noexcept { handle_.reset(); }
 
     [[nodiscard]] theta_session raw() const noexcept { return handle_.get(); }
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
 protected:
-    explicit session(theta_session handle) noexcept : handle_(handle) {}
+    explicit session(theta_session handle) noexcept
+        : handle_(handle) {}
 
     [[nodiscard]] result<link_statistics> statistics_of(peer_id peer) const noexcept {
         auto numbers = detail::sized<theta_statistics>();
@@ -185,7 +187,8 @@ private:
             text_.resize(raw.text_length);
         }
         std::uint64_t length = 0;
-        const auto status = theta_session_text(handle_.get(), raw.text_id, reinterpret_cast<std::uint8_t*>(text_.data()), text_.size(), &length);
+        const auto status = theta_session_text(handle_.get(), raw.text_id,
+                                               reinterpret_cast<std::uint8_t*>(text_.data()), text_.size(), &length);
         if (status < 0) {
             return {};
         }
@@ -204,9 +207,11 @@ class host_session : public session {
 public:
     host_session() noexcept = default;
 
-    static result<host_session> open(const runtime& owner, const registry& components, const host_options& options) noexcept {
+    static result<host_session> open(const runtime& owner, const registry& components,
+                                     const host_options& options) noexcept {
         auto config = detail::sized<theta_host_config>();
-        config.flags = (options.dev_mode ? THETA_HOST_DEV_MODE : 0U) | (options.manual_admission ? THETA_HOST_MANUAL_ADMISSION : 0U);
+        config.flags = (options.dev_mode ? THETA_HOST_DEV_MODE : 0U)
+                       | (options.manual_admission ? THETA_HOST_MANUAL_ADMISSION : 0U);
         config.bind_address = options.bind_address.data();
         config.bind_address_length = detail::narrow(options.bind_address.size());
         config.max_peers = options.max_peers;
@@ -223,8 +228,9 @@ public:
 
     /// The open ticket: endpoint, document and authority. In dev mode it is all a guest needs.
     [[nodiscard]] result<std::string> ticket() const noexcept {
-        return detail::read_text(
-            [this](char* out, std::uint64_t capacity, std::uint64_t* length) { return theta_session_ticket(raw(), out, capacity, length); });
+        return detail::read_text([this](char* out, std::uint64_t capacity, std::uint64_t* length) {
+            return theta_session_ticket(raw(), out, capacity, length);
+        });
     }
     /// A signed ticket for a role, a time and, if wanted, one identity.
     [[nodiscard]] result<std::string> issue_ticket(const ticket_request& request) const noexcept {
@@ -234,14 +240,15 @@ public:
         wanted.client_key = request.client_key != nullptr ? request.client_key->data() : nullptr;
         wanted.endpoint = request.endpoint.empty() ? nullptr : request.endpoint.data();
         wanted.endpoint_length = detail::narrow(request.endpoint.size());
-        return detail::read_text(
-            [&](char* out, std::uint64_t capacity, std::uint64_t* length) { return theta_session_issue_ticket(raw(), &wanted, out, capacity, length); });
+        return detail::read_text([&](char* out, std::uint64_t capacity, std::uint64_t* length) {
+            return theta_session_issue_ticket(raw(), &wanted, out, capacity, length);
+        });
     }
 
     /// Lets a waiting peer in, with a role and bytes for it (its team, the level to load ...).
     result<void> admit(peer_id peer, role granted, span<const std::uint8_t> application = {}) noexcept {
-        return detail::done(
-            theta_session_admit(raw(), peer, static_cast<std::uint32_t>(granted), application.data(), detail::narrow(application.size())));
+        return detail::done(theta_session_admit(raw(), peer, static_cast<std::uint32_t>(granted), application.data(),
+                                                detail::narrow(application.size())));
     }
     /// Sends a waiting peer away; it sees the reason.
     result<void> deny(peer_id peer, std::string_view reason) noexcept {
@@ -254,7 +261,8 @@ public:
 
     result<entity_id> spawn(entity& what) noexcept {
         if (what.count_ > entity::most_components) {
-            return error{code::range, "theta::host_session::spawn", "An entity described with theta::entity has at most 64 components."};
+            return error{code::range, "theta::host_session::spawn",
+                         "An entity described with theta::entity has at most 64 components."};
         }
         auto description = what.description_;
         description.component_ids = what.ids_.data();
@@ -266,7 +274,9 @@ public:
     }
     result<entity_id> spawn(entity&& what) noexcept { return spawn(what); }
     result<void> despawn(entity_id entity) noexcept { return detail::done(theta_entity_despawn(raw(), entity.bits)); }
-    result<void> set_owner(entity_id entity, peer_id owner) noexcept { return detail::done(theta_entity_set_owner(raw(), entity.bits, owner)); }
+    result<void> set_owner(entity_id entity, peer_id owner) noexcept {
+        return detail::done(theta_entity_set_owner(raw(), entity.bits, owner));
+    }
     result<void> set_parent(entity_id entity, entity_id parent) noexcept {
         return detail::done(theta_entity_set_parent(raw(), entity.bits, parent.bits));
     }
@@ -285,7 +295,8 @@ public:
         return detail::done(status, sealed);
     }
 
-    /// The newest input of a peer goes to `out`; true when it is newer than at the last call. False and untouched before the first.
+    /// The newest input of a peer goes to `out`; true when it is newer than at the last call. False and untouched
+    /// before the first.
     result<bool> input_of(peer_id peer, input& out) noexcept {
         const auto status = theta_session_input(raw(), peer, &out);
         return detail::done(status, status == THETA_OK);
@@ -295,7 +306,8 @@ public:
     [[nodiscard]] result<link_statistics> statistics(peer_id peer) const noexcept { return statistics_of(peer); }
 
 private:
-    explicit host_session(theta_session handle) noexcept : session(handle) {}
+    explicit host_session(theta_session handle) noexcept
+        : session(handle) {}
 };
 
 /// A guest: it reads frames, sends input, and samples what others do.
@@ -304,7 +316,8 @@ public:
     joined_session() noexcept = default;
 
     /// Starts joining and returns at once; state_changed events tell how it goes.
-    static result<joined_session> open(const runtime& owner, const registry& components, const join_options& options) noexcept {
+    static result<joined_session> open(const runtime& owner, const registry& components,
+                                       const join_options& options) noexcept {
         auto config = detail::sized<theta_join_config>();
         config.flags = options.manual_loaded ? THETA_JOIN_MANUAL_LOADED : 0U;
         config.ticket = options.ticket.data();
@@ -337,8 +350,8 @@ public:
         return detail::done(status, tick);
     }
 
-    /// The component of many entities as it is to be shown at `tick`. One entry of `out` (and of `how`, unless it is empty) per
-    /// entity; true when every entity was there. Any thread.
+    /// The component of many entities as it is to be shown at `tick`. One entry of `out` (and of `how`, unless it is
+    /// empty) per entity; true when every entity was there. Any thread.
     template <class T>
     result<bool> sample(component_ref<T> component, span<const entity_id> entities, double tick, span<T> out,
                         span<sample_result> how = {}) const noexcept {
@@ -352,8 +365,8 @@ public:
     }
     /// One field of many entities. Any thread.
     template <class M, class T>
-    result<bool> sample_field(component_ref<T> component, std::uint16_t field, span<const entity_id> entities, double tick, span<M> out,
-                              span<sample_result> how = {}) const noexcept {
+    result<bool> sample_field(component_ref<T> component, std::uint16_t field, span<const entity_id> entities,
+                              double tick, span<M> out, span<sample_result> how = {}) const noexcept {
         return sample_column(component.id, field, entities, tick, out.data(), out.size(), sizeof(M), how);
     }
 
@@ -361,16 +374,18 @@ public:
     [[nodiscard]] result<link_statistics> statistics() const noexcept { return statistics_of(host_peer); }
 
 private:
-    explicit joined_session(theta_session handle) noexcept : session(handle) {}
+    explicit joined_session(theta_session handle) noexcept
+        : session(handle) {}
 
-    result<bool> sample_column(component_id component, std::uint32_t field, span<const entity_id> entities, double tick, void* out, std::size_t values,
-                               std::size_t stride, span<sample_result> how) const noexcept {
+    result<bool> sample_column(component_id component, std::uint32_t field, span<const entity_id> entities, double tick,
+                               void* out, std::size_t values, std::size_t stride,
+                               span<sample_result> how) const noexcept {
         if (values != entities.size() || (!how.empty() && how.size() != entities.size())) {
             return detail::lengths_differ("theta::joined_session::sample");
         }
-        const auto status =
-            theta_session_sample(raw(), component.bits, field, detail::bits_of(entities), detail::narrow(entities.size()), tick, out, stride,
-                                 how.empty() ? nullptr : reinterpret_cast<std::uint8_t*>(how.data()));
+        const auto status = theta_session_sample(raw(), component.bits, field, detail::bits_of(entities),
+                                                 detail::narrow(entities.size()), tick, out, stride,
+                                                 how.empty() ? nullptr : reinterpret_cast<std::uint8_t*>(how.data()));
         return detail::done(status, status != THETA_SOME_MISSING);
     }
 };

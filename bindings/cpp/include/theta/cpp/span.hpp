@@ -1,5 +1,6 @@
-// A view of contiguous elements: pointer and count, owning nothing. C++17 has no std::span; this one converts from whatever has
-// data() and size() (std::vector, std::array, std::span, TArray-like wrappers) and from C arrays, and does nothing else.
+// A view of contiguous elements: pointer and count, owning nothing. C++17 has no std::span; this one converts from
+// whatever has data() and size() (std::vector, std::array, std::span, TArray-like wrappers) and from C arrays, and does
+// nothing else.
 #ifndef THETA_CPP_SPAN_HPP
 #define THETA_CPP_SPAN_HPP
 
@@ -11,14 +12,12 @@
 namespace theta {
 
 /// A non-owning view of `size()` contiguous elements. Valid as long as what it was made from.
-template <class T>
-class span {
-    // A pointer to Source may stand for a pointer to T: same type up to const. (Derived to base would break the stride.)
-    template <class Source>
-    static constexpr bool compatible = std::is_convertible_v<Source (*)[], T (*)[]>;
+template <class T> class span {
+    // A pointer to Source may stand for a pointer to T: same type up to const. (Derived to base would break the
+    // stride.)
+    template <class Source> static constexpr bool compatible = std::is_convertible_v<Source (*)[], T (*)[]>;
 
-    template <class Container>
-    using data_of = std::remove_pointer_t<decltype(std::data(std::declval<Container&>()))>;
+    template <class Container> using data_of = std::remove_pointer_t<decltype(std::data(std::declval<Container&>()))>;
 
 public:
     using element_type = T;
@@ -26,13 +25,21 @@ public:
     using iterator = T*;
 
     constexpr span() noexcept = default;
-    constexpr span(T* first, std::size_t count) noexcept : data_(first), size_(count) {}
+    constexpr span(T* first, std::size_t count) noexcept
+        : data_(first),
+          size_(count) {}
 
     template <std::size_t N>
-    constexpr span(T (&array)[N]) noexcept : data_(array), size_(N) {}
+    constexpr span(T (&array)[N]) noexcept
+        : data_(array),
+          size_(N) {}
 
-    template <class Container, std::enable_if_t<!std::is_array_v<std::remove_reference_t<Container>> && compatible<data_of<Container>>, int> = 0>
-    constexpr span(Container&& container) noexcept : data_(std::data(container)), size_(std::size(container)) {}
+    template <class Container,
+              std::enable_if_t<!std::is_array_v<std::remove_reference_t<Container>> && compatible<data_of<Container>>,
+                               int> = 0>
+    constexpr span(Container&& container) noexcept
+        : data_(std::data(container)),
+          size_(std::size(container)) {}
 
     [[nodiscard]] constexpr T* data() const noexcept { return data_; }
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
@@ -42,15 +49,16 @@ public:
     /// Unchecked, as in std::span.
     [[nodiscard]] constexpr T& operator[](std::size_t index) const noexcept { return data_[index]; }
     /// The part that starts at `offset` and has `count` elements; both must lie inside.
-    [[nodiscard]] constexpr span subspan(std::size_t offset, std::size_t count) const noexcept { return {data_ + offset, count}; }
+    [[nodiscard]] constexpr span subspan(std::size_t offset, std::size_t count) const noexcept {
+        return {data_ + offset, count};
+    }
 
 private:
     T* data_ = nullptr;
     std::size_t size_ = 0;
 };
 
-template <class T, std::size_t N>
-span(T (&)[N]) -> span<T>;
+template <class T, std::size_t N> span(T (&)[N]) -> span<T>;
 
 }  // namespace theta
 

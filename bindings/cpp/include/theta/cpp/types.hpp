@@ -1,11 +1,11 @@
-// The small vocabulary: identifiers that cannot be mixed up, the header's constants as enums, vectors, bounded strings and lists.
-// Everything a component may contain has the memory layout that the C header prescribes, asserted below.
+// The small vocabulary: identifiers that cannot be mixed up, the header's constants as enums, vectors, bounded strings
+// and lists. Everything a component may contain has the memory layout that the C header prescribes, asserted below.
 #ifndef THETA_CPP_TYPES_HPP
 #define THETA_CPP_TYPES_HPP
 
+#include <theta/theta.h>
 #include <theta/cpp/result.hpp>
 #include <theta/cpp/span.hpp>
-#include <theta/theta.h>
 
 #include <array>
 #include <cstddef>
@@ -35,10 +35,7 @@ struct component_id {
 };
 
 /// A registered component together with the struct that holds it, so that reads and writes are typed.
-template <class T>
-struct component_ref {
-    component_id id;
-};
+template <class T> struct component_ref { component_id id; };
 
 /// A participant of the session; 0 is the host.
 using peer_id = std::uint32_t;
@@ -53,10 +50,18 @@ enum class role : std::uint32_t {
 };
 
 /// The coordinate system of the engine; the library converts while it copies columns.
-enum class basis : std::uint32_t { openxr = THETA_BASIS_OPENXR, unity = THETA_BASIS_UNITY, unreal = THETA_BASIS_UNREAL };
+enum class basis : std::uint32_t {
+    openxr = THETA_BASIS_OPENXR,
+    unity = THETA_BASIS_UNITY,
+    unreal = THETA_BASIS_UNREAL
+};
 
 /// Who writes a component.
-enum class authority : std::uint32_t { host = THETA_AUTHORITY_HOST, owner = THETA_AUTHORITY_OWNER, input = THETA_AUTHORITY_INPUT };
+enum class authority : std::uint32_t {
+    host = THETA_AUTHORITY_HOST,
+    owner = THETA_AUTHORITY_OWNER,
+    input = THETA_AUTHORITY_INPUT
+};
 
 /// How a field turns with the coordinate system.
 enum class semantic : std::uint8_t {
@@ -120,16 +125,26 @@ enum class sample_result : std::uint8_t {
 };
 
 // Plain numbers with the layout of the kinds of the same name. Engines' own types do as well: see field_traits.
-struct vec2 { float x = 0, y = 0; };
-struct vec3 { float x = 0, y = 0, z = 0; };
-struct vec4 { float x = 0, y = 0, z = 0, w = 0; };
-struct dvec3 { double x = 0, y = 0, z = 0; };
-struct quat { float x = 0, y = 0, z = 0, w = 1; };
+struct vec2 {
+    float x = 0, y = 0;
+};
+struct vec3 {
+    float x = 0, y = 0, z = 0;
+};
+struct vec4 {
+    float x = 0, y = 0, z = 0, w = 0;
+};
+struct dvec3 {
+    double x = 0, y = 0, z = 0;
+};
+struct quat {
+    float x = 0, y = 0, z = 0, w = 1;
+};
 
 /// A list of at most `Capacity` numbers inside a component: length, then the elements.
-template <class T, std::size_t Capacity>
-struct bounded_list {
-    static_assert((std::is_integral_v<T> || std::is_same_v<T, float>) && !std::is_same_v<T, bool> && Capacity > 0 && Capacity <= 4096,
+template <class T, std::size_t Capacity> struct bounded_list {
+    static_assert((std::is_integral_v<T> || std::is_same_v<T, float>)&&!std::is_same_v<T, bool> && Capacity > 0
+                      && Capacity <= 4096,
                   "a list holds 1 to 4096 integers or floats");
     std::uint32_t length = 0;
     T elements[Capacity]{};
@@ -146,12 +161,10 @@ struct bounded_list {
 };
 
 /// At most `Capacity` bytes inside a component.
-template <std::size_t Capacity>
-struct bounded_bytes : bounded_list<std::uint8_t, Capacity> {};
+template <std::size_t Capacity> struct bounded_bytes : bounded_list<std::uint8_t, Capacity> {};
 
 /// At most `Capacity` bytes of UTF-8 inside a component.
-template <std::size_t Capacity>
-struct bounded_string {
+template <std::size_t Capacity> struct bounded_string {
     static_assert(Capacity > 0 && Capacity <= 4096, "a string has room for 1 to 4096 bytes");
     std::uint32_t length = 0;
     char bytes[Capacity]{};
@@ -192,11 +205,14 @@ struct entity_row {
 };
 
 static_assert(sizeof(entity_id) == 8 && sizeof(component_id) == 8, "identifiers are passed as arrays of u64");
-static_assert(sizeof(entity_row) == sizeof(theta_entity_row) && offsetof(entity_row, host_tag) == offsetof(theta_entity_row, host_tag)
+static_assert(sizeof(entity_row) == sizeof(theta_entity_row)
+                  && offsetof(entity_row, host_tag) == offsetof(theta_entity_row, host_tag)
                   && offsetof(entity_row, owner) == offsetof(theta_entity_row, owner)
                   && offsetof(entity_row, payload_length) == offsetof(theta_entity_row, payload_length),
               "entity_row is read in place of theta_entity_row");
-static_assert(sizeof(vec2) == 8 && sizeof(vec3) == 12 && sizeof(vec4) == 16 && sizeof(quat) == 16 && sizeof(dvec3) == 24, "vectors are packed");
+static_assert(sizeof(vec2) == 8 && sizeof(vec3) == 12 && sizeof(vec4) == 16 && sizeof(quat) == 16
+                  && sizeof(dvec3) == 24,
+              "vectors are packed");
 
 using pose = theta_pose;
 using link_statistics = theta_statistics;
@@ -214,15 +230,19 @@ inline constexpr std::uint32_t pose_tracked = 2;
 
 /// One input of a player: head, two hands, buttons and axes. `sampled_at_us` is the application's own motion clock.
 struct input : theta_input {
-    input() noexcept : theta_input{} { struct_size = sizeof(theta_input); }
+    input() noexcept
+        : theta_input{} {
+        struct_size = sizeof(theta_input);
+    }
 };
 
 namespace detail {
 
-inline const std::uint64_t* bits_of(span<const entity_id> ids) noexcept { return reinterpret_cast<const std::uint64_t*>(ids.data()); }
+inline const std::uint64_t* bits_of(span<const entity_id> ids) noexcept {
+    return reinterpret_cast<const std::uint64_t*>(ids.data());
+}
 
-template <class Struct>
-Struct sized() noexcept {
+template <class Struct> Struct sized() noexcept {
     Struct value{};
     value.struct_size = sizeof(Struct);
     return value;
@@ -242,7 +262,9 @@ inline std::uint32_t narrow(std::size_t size) noexcept {
 [[nodiscard]] inline std::string_view build_info() noexcept { return theta_build_info(); }
 
 /// What a disconnect code means, as a sentence. Static text. Any thread.
-[[nodiscard]] inline std::string_view disconnect_text(std::uint32_t code) noexcept { return theta_disconnect_text(code); }
+[[nodiscard]] inline std::string_view disconnect_text(std::uint32_t code) noexcept {
+    return theta_disconnect_text(code);
+}
 
 /// The public key that belongs to a secret seed. Any thread.
 [[nodiscard]] inline result<public_key> identity_public_key(const seed& secret) noexcept {
@@ -252,8 +274,7 @@ inline std::uint32_t narrow(std::size_t size) noexcept {
 
 }  // namespace theta
 
-template <>
-struct std::hash<theta::entity_id> {
+template <> struct std::hash<theta::entity_id> {
     std::size_t operator()(theta::entity_id id) const noexcept { return std::hash<std::uint64_t>{}(id.bits); }
 };
 
