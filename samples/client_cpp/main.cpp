@@ -226,7 +226,7 @@ private:
     theta::result<void> send_motion() {
         // Never 0: a time of 0 in the avatar means that its player has not moved yet.
         const auto clock_us = static_cast<std::uint64_t>(1 + (fixed_rate::now() - began_ns_) / 1000);
-        const body pose = motion_.at(wanted_.index, static_cast<double>(clock_us));
+        const body_pose pose = motion_.at(wanted_.index, static_cast<double>(clock_us));
         theta::input now;
         now.input_tick = ++inputs_;
         now.sampled_at_us = clock_us;
@@ -260,7 +260,7 @@ private:
             if (!index || !fresh || !settled(others_[i], seen.motion_time_us)) {
                 continue;
             }
-            const body meant = motion_.at(*index, seen.motion_time_us);
+            const body_pose meant = motion_.at(*index, seen.motion_time_us);
             error_mm_.add(distance_mm(seen.head_position, meant[0].position));
             error_mm_.add(distance_mm(seen.left_position, meant[1].position));
             error_mm_.add(distance_mm(seen.right_position, meant[2].position));

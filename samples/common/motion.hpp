@@ -20,7 +20,7 @@ struct limb {
 };
 
 /// Head, left hand, right hand.
-using body = std::array<limb, 3>;
+using body_pose = std::array<limb, 3>;
 
 /// Where the player of an index stands, metres.
 inline std::array<double, 3> standing_place(std::uint32_t index) {
@@ -56,7 +56,7 @@ public:
     }
 
     /// The pose that peer `index` has at its motion time.
-    [[nodiscard]] body at(std::uint32_t index, double motion_time_us) const {
+    [[nodiscard]] body_pose at(std::uint32_t index, double motion_time_us) const {
         // Forth and back: a recording seldom ends where it began, and a jump would be scored as an error of the
         // network.
         const double length = frames_.back().t_us - frames_.front().t_us;
@@ -77,7 +77,7 @@ public:
         const double share = (t - a.t_us) / (b.t_us - a.t_us);
 
         const auto place = standing_place(index);
-        body pose;
+        body_pose pose;
         for (std::size_t part = 0; part < pose.size(); ++part) {
             for (std::size_t axis = 0; axis < 3; ++axis) {
                 const double from = a.parts[part].position[axis];
@@ -91,7 +91,7 @@ public:
 private:
     struct frame {
         double t_us;
-        body parts;
+        body_pose parts;
     };
 
     static std::array<double, 4> turned(const std::array<double, 4>& a, const std::array<double, 4>& b, double share) {
