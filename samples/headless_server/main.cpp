@@ -267,7 +267,10 @@ private:
                 return written.error();
             }
         }
-        return batch->commit();
+        if (const auto committed = batch->commit(); !committed) {
+            return committed.error();
+        }
+        return {};
     }
 
     theta::result<void> hash_own_frame() {

@@ -178,8 +178,8 @@ TEST_CASE("every kind arrives: with the spawn, in the join snapshot, and as a ch
     after.target = full;
     auto write = must(pair.host.begin_write());
     const std::vector<theta::entity_id> ids{full};
-    CHECK(must(write.rows(component, ids, std::vector<everything>{after})).changed == 1);
-    must(write.commit());
+    must(write.rows(component, ids, std::vector<everything>{after}));
+    CHECK(must(write.commit()).changed == 1);
     tick = must(pair.host.tick());
     const auto frame = pair.frame_at(tick);
     must(frame.entities(rows, component));
@@ -201,8 +201,8 @@ TEST_CASE("one field is written and read by itself") {
         numbers.push_back(i * i);
     }
     auto write = must(pair.host.begin_write());
-    CHECK(must(write.field<std::uint32_t>(component, 7, ids, numbers)).changed == 100);
-    must(write.commit());
+    must(write.field<std::uint32_t>(component, 7, ids, numbers));
+    CHECK(must(write.commit()).changed == 100);
     pair.join();
     REQUIRE(pair.until([&] { return pair.guest_is(theta::session_state::live); }));
     const auto frame = pair.frame_at(must(pair.host.tick()));
@@ -271,11 +271,14 @@ TEST_CASE("columns clamp, ignore what is not a number, and say so") {
     CHECK(report.clamped == 1);
     CHECK(report.not_a_number == 1);
     CHECK(report.first_bad_entity == ids[0].bits);
-    const auto nobody =
-        must(write.rows(pulse, std::vector<theta::entity_id>{{0xFFFF'0000'0001}}, std::vector<meeting::pulse>(1)));
-    CHECK(nobody.missing == 1);
+    const std::vector<theta::entity_id> nobody{{0xFFFF'0000'0001}};
+    must(write.rows(pulse, nobody, std::vector<meeting::pulse>(1)));
     CHECK(write.rows(pulse, ids, std::vector<meeting::pulse>(1)).code() == theta::code::range);
-    must(write.commit());
+    const auto total = must(write.commit());
+    CHECK(total.changed == 1);
+    CHECK(total.missing == 1);
+    CHECK(total.clamped == 1);
+    CHECK(total.not_a_number == 1);
     must(pair.host.tick());
     std::vector<meeting::pulse> rows;
     must(must(pair.host.newest_frame()).read(pulse, rows));
@@ -300,8 +303,8 @@ TEST_CASE("structs inside larger ones are written by stride") {
         objects.push_back({0.5, {{0, 0, 0}, 10 + i}, -1});
     }
     auto write = must(pair.host.begin_write());
-    CHECK(must(write.rows_strided(pulse, ids, &objects[0].replicated, sizeof(object))).changed == 5);
-    must(write.commit());
+    must(write.rows_strided(pulse, ids, &objects[0].replicated, sizeof(object)));
+    CHECK(must(write.commit()).changed == 5);
     must(pair.host.tick());
     std::vector<std::uint32_t> beats;
     must(must(pair.host.newest_frame()).read_field<std::uint32_t>(pulse, 2, beats));

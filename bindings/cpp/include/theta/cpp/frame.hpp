@@ -137,9 +137,11 @@ private:
     detail::owned<theta_frame, &detail::release> handle_;
 };
 
-/// A batch of column writes of one tick. Any number of threads may fill it with rows of different entities. `commit`
-/// ends it; so does going out of scope. What counts as changed is the quantised value: write whole columns without
-/// comparing.
+/// A batch of column writes of one tick. Any number of threads may fill it with rows of different entities. `commit` ends
+/// it; so does going out of scope. What counts as changed is the quantised value: write whole columns without comparing.
+///
+/// Each call reports what it clamped or ignored; how many rows changed and which entities were not there is known when
+/// the batches are applied, and stands in the report of `commit`.
 class write {
 public:
     write() noexcept = default;
@@ -169,7 +171,15 @@ public:
         return put(component.id, id, entities, values.data(), values.size(), sizeof(M));
     }
 
-    result<void> commit() noexcept { return detail::done(theta_write_commit(handle_.take())); }
+    /// Applies everything. After `code::concurrent` (another thread was inside the session) it may be tried again.
+    result<write_report> commit() noexcept {
+        auto report = detail::sized<write_report>();
+        const auto status = theta_write_commit_report(handle_.get(), &report);
+        if (status != THETA_E_CONCURRENT) {
+            static_cast<void>(handle_.take());
+        }
+        return detail::done(status, report);
+    }
 
     [[nodiscard]] theta_write raw() const noexcept { return handle_.get(); }
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
