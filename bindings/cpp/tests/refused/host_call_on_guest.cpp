@@ -1,4 +1,4 @@
-// expected: has no member named .spawn|no member named 'spawn'
+// expected: no member named
 #include <theta/theta.hpp>
 
 auto spawn(theta::joined_session& guest) { return guest.spawn(theta::entity(1)); }
