@@ -55,7 +55,7 @@ impl Seen {
                 self.add_mask::<SecurityMode>(hello.security_modes as u64);
                 self.add_mask::<Capability>(hello.capabilities);
             }
-            Message::SessionConfirm(confirm) => self.add(confirm.admission.kind),
+            Message::SessionConfirm(confirm) => self.add(confirm.admission.kind()),
             Message::WorldSnapshot(snapshot) => {
                 self.add(snapshot.reason);
                 snapshot.roster.iter().for_each(|peer| self.add(peer.role));

@@ -231,13 +231,9 @@ impl Draw {
             }
             MessageType::SessionConfirm => {
                 let kind = self.pick();
-                let mut bytes = self.bytes(300);
-                if kind == AdmissionKind::None {
-                    bytes.clear();
-                } else {
-                    bytes.push(1);
-                }
-                Message::SessionConfirm(SessionConfirm { signature: self.fixed(), admission: Admission { kind, bytes } })
+                let bytes = if kind == AdmissionKind::None { Vec::new() } else { self.bytes(300) };
+                let admission = Admission::new(kind, bytes).expect("bytes where the kind has some");
+                Message::SessionConfirm(SessionConfirm { signature: self.fixed(), admission })
             }
             MessageType::Heartbeat => Message::Heartbeat(Heartbeat {
                 sent_us: self.u64(),

@@ -126,7 +126,10 @@ pub fn messages() -> Vec<(String, Message<'static>)> {
     add("acknowledge", Message::SessionAcknowledge(SessionAcknowledge { core, signature: pattern(9) }));
     for &kind in AdmissionKind::ALL {
         let bytes = if kind == AdmissionKind::None { Vec::new() } else { pattern::<40>(kind as u8).to_vec() };
-        let confirm = SessionConfirm { signature: pattern(0x21), admission: Admission { kind, bytes } };
+        let confirm = SessionConfirm {
+            signature: pattern(0x21),
+            admission: Admission::new(kind, bytes).expect("bytes where the kind has some"),
+        };
         add(&format!("confirm_{kind:?}"), Message::SessionConfirm(confirm));
     }
     add(

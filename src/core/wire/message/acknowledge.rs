@@ -340,14 +340,51 @@ impl WireEnum for AdmissionKind {
     }
 }
 
-/// An admission: the kind, and the bytes the session room reads by it.
+/// With what the client asks to be let in, and the bytes the session room reads by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Admission {
-    /// Which kind.
-    pub kind: AdmissionKind,
-    /// Ticket, invite proof or token; empty for [`AdmissionKind::None`].
-    #[serde(with = "cbor::bytes")]
-    pub bytes: Vec<u8>,
+pub enum Admission {
+    /// Nothing: development mode on loopback.
+    None,
+    /// A ticket that names the client's key.
+    MemberTicket(#[serde(with = "cbor::bytes")] Vec<u8>),
+    /// An invite's id and a proof of its secret.
+    Invite(#[serde(with = "cbor::bytes")] Vec<u8>),
+    /// A token for an outside verifier.
+    Bearer(#[serde(with = "cbor::bytes")] Vec<u8>),
+}
+
+impl Admission {
+    /// Its kind on the wire.
+    pub const fn kind(&self) -> AdmissionKind {
+        match self {
+            Self::None => AdmissionKind::None,
+            Self::MemberTicket(_) => AdmissionKind::MemberTicket,
+            Self::Invite(_) => AdmissionKind::Invite,
+            Self::Bearer(_) => AdmissionKind::Bearer,
+        }
+    }
+
+    /// Its bytes on the wire.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::None => &[],
+            Self::MemberTicket(bytes) | Self::Invite(bytes) | Self::Bearer(bytes) => bytes,
+        }
+    }
+
+    /// The admission of a kind.
+    ///
+    /// # Errors
+    /// [`WireError::Malformed`] for bytes where the kind has none.
+    pub fn new(kind: AdmissionKind, bytes: Vec<u8>) -> Result<Self, WireError> {
+        match kind {
+            AdmissionKind::None if bytes.is_empty() => Ok(Self::None),
+            AdmissionKind::None => Err(WireError::Malformed("admission")),
+            AdmissionKind::MemberTicket => Ok(Self::MemberTicket(bytes)),
+            AdmissionKind::Invite => Ok(Self::Invite(bytes)),
+            AdmissionKind::Bearer => Ok(Self::Bearer(bytes)),
+        }
+    }
 }
 
 /// The client's proof and admission.
@@ -362,20 +399,16 @@ pub struct SessionConfirm {
 
 impl SessionConfirm {
     pub(super) fn check(&self) -> Result<(), WireError> {
-        at_most("MAX_ADMISSION_BYTES", self.admission.bytes.len(), limits::MAX_ADMISSION_BYTES)?;
-        if (self.admission.kind == AdmissionKind::None) != self.admission.bytes.is_empty() {
-            return Err(WireError::Malformed("admission"));
-        }
-        Ok(())
+        at_most("MAX_ADMISSION_BYTES", self.admission.bytes().len(), limits::MAX_ADMISSION_BYTES)
     }
 
     pub(super) fn write(&self, builder: &mut Builder) -> WIPOffset<fb::SessionConfirm<'static>> {
-        let admission_bytes = put_bytes(builder, &self.admission.bytes);
+        let admission_bytes = put_bytes(builder, self.admission.bytes());
         fb::SessionConfirm::create(
             builder,
             &fb::SessionConfirmArgs {
                 signature: Some(&fb::Signature::new(&self.signature)),
-                admission: fb::AdmissionKind(self.admission.kind as u8),
+                admission: fb::AdmissionKind(self.admission.kind() as u8),
                 admission_bytes,
             },
         )
@@ -384,10 +417,10 @@ impl SessionConfirm {
     pub(super) fn read(table: fb::SessionConfirm<'_>) -> Result<Self, WireError> {
         let confirm = Self {
             signature: table.signature().bytes().into(),
-            admission: Admission {
-                kind: AdmissionKind::from_number(table.admission().0 as u16)?,
-                bytes: bytes_of(table.admission_bytes()).to_vec(),
-            },
+            admission: Admission::new(
+                AdmissionKind::from_number(table.admission().0 as u16)?,
+                bytes_of(table.admission_bytes()).to_vec(),
+            )?,
         };
         confirm.check()?;
         Ok(confirm)
