@@ -6,3 +6,4 @@ extern crate alloc;
 pub mod schema;
 pub mod types;
 pub mod wire;
+pub mod world;

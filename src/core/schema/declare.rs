@@ -183,6 +183,12 @@ pub fn register_collected(registry: &mut Registry) -> Result<usize, SchemaError>
     }
 }
 
+/// Documentation lines as one text. Used by [`crate::component!`].
+#[doc(hidden)]
+pub fn join_docs(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n")
+}
+
 /// What the macro needs from other crates.
 #[doc(hidden)]
 pub mod reexport {
@@ -255,7 +261,7 @@ macro_rules! component {
 
             fn desc() -> $crate::schema::ComponentDesc {
                 $crate::schema::ComponentDesc::new($text)
-                    .docs([$($docs.trim()),*].join("\n"))
+                    .docs($crate::schema::declare::join_docs(&[$($docs),*]))
                     .size_bytes(::core::mem::size_of::<$name>())
                     $(.field({
                         let kind = $kind;
@@ -265,7 +271,7 @@ macro_rules! component {
                         );
                         $crate::schema::FieldDesc::new($id, stringify!($field), kind)
                             .offset(::core::mem::offset_of!($name, $field))
-                            .docs([$($field_docs.trim()),*].join("\n"))
+                            .docs($crate::schema::declare::join_docs(&[$($field_docs),*]))
                             $(.$setter($($argument),*))*
                     }))+
             }
