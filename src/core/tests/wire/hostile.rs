@@ -6,7 +6,7 @@ use super::vectors::{core_vectors, message_vectors, packet_vectors, preface_vect
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 use theta_core::wire::message::{AcknowledgeCore, ControlKind, Message, MessageType};
 use theta_core::wire::preface::Preface;
-use theta_core::wire::{WireError, cbor, envelope, limits};
+use theta_core::wire::{WireError, cbor, envelope};
 
 /// Most bytes that decoding one vector (all are below 4 KiB) may ask for in all.
 const MOST_BYTES: usize = 64 * 1024;

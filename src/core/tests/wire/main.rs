@@ -4,6 +4,7 @@
 
 mod allocation;
 mod coverage;
+mod envelopes;
 mod framing;
 mod hostile;
 mod page;

@@ -7,7 +7,7 @@ use theta_core::wire::message::{MessageType, WireEnum};
 
 /// The rows of the table under a heading, as trimmed cells, without head and rule.
 fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
-    let start = page.find(&format!("\n## {heading}\n")).or_else(|| page.find(&format!("\n### {heading}\n")));
+    let start = ["##", "###", "####"].iter().find_map(|level| page.find(&format!("\n{level} {heading}\n")));
     let section = &page[start.unwrap_or_else(|| panic!("the page has no heading {heading}")) + 1..];
     section
         .lines()
@@ -71,6 +71,56 @@ fn message_types_are_those_of_the_code() {
     let code: Vec<(String, String)> =
         MessageType::ALL.iter().map(|value| (value.number().to_string(), format!("{value:?}"))).collect();
     assert_eq!(listed, code);
+}
+
+/// What schemas/wire.fbs declares: kind, name, and the members with their types (enums: with their values).
+fn declarations(schema: &str) -> Vec<(String, String, Vec<(String, String)>)> {
+    let bare: String =
+        schema.lines().map(|line| line.split("//").next().unwrap_or("").to_owned() + " ").collect();
+    let mut list = Vec::new();
+    let mut rest = bare.as_str();
+    while let Some((head, after)) = rest.split_once('{') {
+        let (body, next) = after.split_once('}').expect("braces are closed");
+        let mut words = head.rsplit(';').next().expect("a part").split_whitespace();
+        let (kind, name) = (words.next().expect("a kind"), words.next().expect("a name"));
+        let (separator, sign) = if kind == "enum" { (',', '=') } else { (';', ':') };
+        let members = body
+            .split(separator)
+            .filter_map(|member| member.split_once(sign))
+            .map(|(name, value)| {
+                let value = value.replace(" (required)", " required").replace("(required)", " required");
+                (name.trim().to_owned(), value.trim().to_owned())
+            })
+            .collect();
+        list.push((kind.to_owned(), name.to_owned(), members));
+        rest = next;
+    }
+    list
+}
+
+#[test]
+fn fields_are_those_of_the_schema() {
+    let schema = std::fs::read_to_string(root().join("schemas/wire.fbs")).expect("the schema is there");
+    let page = page();
+    let declared = declarations(&schema);
+    assert!(declared.len() > 50, "the schema was read: {}", declared.len());
+    for (kind, name, members) in declared {
+        if name == "CapabilityReason" {
+            continue; // has a table of its own, compared with the code
+        }
+        let rows = table(&page, &name);
+        let listed: Vec<(String, String, String)> =
+            rows.into_iter().map(|row| (row[0].clone(), row[1].clone(), row[2].clone())).collect();
+        assert_eq!(listed.len(), members.len(), "{name}");
+        for (slot, ((first, second, third), (member, value))) in listed.into_iter().zip(members).enumerate() {
+            assert_eq!(second, member, "{name}");
+            match kind.as_str() {
+                "enum" => assert_eq!(first, value, "{name}.{member}"),
+                "table" => assert_eq!((first, third), (slot.to_string(), value), "{name}.{member}"),
+                _ => assert_eq!(third, value, "{name}.{member}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use theta_core::types::Lane;
 use theta_core::wire::bits::{BitReader, BitWriter};
 use theta_core::wire::envelope::{self, PacketHeader, TraceContext};
-use theta_core::wire::message::{AcknowledgeCore, Message};
+use theta_core::wire::message::{AcknowledgeCore, BindingKind, Message, SessionHello, WireEnum};
 use theta_core::wire::packet::PacketBuilder;
 use theta_core::wire::preface::Preface;
 
@@ -145,6 +145,59 @@ fn bit_vectors() -> Vec<Vector> {
         .collect()
 }
 
+/// A handshake with all its intermediate values, computed as docs/protocol.md says and not by the session room.
+fn handshake_vectors() -> Vec<Vector> {
+    use ed25519_dalek::{Signer, SigningKey};
+    use sha2::{Digest, Sha256};
+    let (authority, host, client) = (
+        SigningKey::from_bytes(&samples::pattern(1)),
+        SigningKey::from_bytes(&samples::pattern(2)),
+        SigningKey::from_bytes(&samples::pattern(3)),
+    );
+    [("tls_exporter", 2u8, samples::pattern::<32>(0x50).to_vec()), ("memory_empty", 1, Vec::new())]
+        .into_iter()
+        .map(|(name, binding_kind, binding)| {
+            let hello = SessionHello { client_key: client.verifying_key().to_bytes(), ..samples::hello() };
+            let hello = Message::SessionHello(hello).encode().expect("within limits");
+            let mut core = samples::core();
+            core.host_key = host.verifying_key().to_bytes();
+            core.binding = BindingKind::from_number(binding_kind as u16).expect("a kind");
+            core.certificate.host_key = core.host_key;
+            core.certificate.authority_key = authority.verifying_key().to_bytes();
+            core.certificate.signature = authority.sign(&core.certificate.signed_bytes()).to_bytes();
+            let core_bytes = core.encode().expect("within limits");
+            let transcript: [u8; 32] = Sha256::new()
+                .chain_update(b"theta/1 transcript\0")
+                .chain_update((hello.len() as u32).to_le_bytes())
+                .chain_update(&hello)
+                .chain_update((core_bytes.len() as u32).to_le_bytes())
+                .chain_update(&core_bytes)
+                .chain_update([binding_kind])
+                .chain_update((binding.len() as u16).to_le_bytes())
+                .chain_update(&binding)
+                .finalize()
+                .into();
+            let server_signature = host.sign(&[b"theta/1 server-ack\0".as_slice(), &transcript].concat()).to_bytes();
+            let both = Sha256::new().chain_update(transcript).chain_update(server_signature).finalize();
+            let client_signature = client.sign(&[b"theta/1 client-proof\0".as_slice(), &both].concat()).to_bytes();
+            let mut ticket = vec![1];
+            ticket.extend_from_slice(&core.document_id);
+            ticket.extend_from_slice(&client.verifying_key().to_bytes());
+            ticket.push(2);
+            ticket.extend_from_slice(&4_102_444_800u64.to_le_bytes());
+            ticket.extend_from_slice(&authority.verifying_key().to_bytes());
+            let signature = authority.sign(&[b"theta/1 member-ticket\0".as_slice(), &ticket].concat());
+            ticket.extend_from_slice(&signature.to_bytes());
+            let value = json!({
+                "hello": hex(&hello), "core": hex(&core_bytes), "binding_kind": binding_kind, "binding": hex(&binding),
+                "transcript": hex(&transcript), "server_signature": hex(&server_signature),
+                "client_signature": hex(&client_signature), "member_ticket": hex(&ticket),
+            });
+            Vector { name: name.to_owned(), bytes: transcript.to_vec(), value }
+        })
+        .collect()
+}
+
 /// The file's text: one vector a line, so that a change shows as a line.
 fn text(vectors: &[&Vector]) -> String {
     let lines: Vec<String> = vectors
@@ -211,6 +264,11 @@ fn prefaces_are_what_they_were() {
 #[test]
 fn bits_are_what_they_were() {
     compare("bits.json", &bit_vectors().iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn handshakes_are_what_they_were() {
+    compare("handshake.json", &handshake_vectors().iter().collect::<Vec<_>>());
 }
 
 /// JSON with the vectors' meaning reads back to the same message: nothing in the meaning is lost.

@@ -1,0 +1,165 @@
+"""The second decoder agrees with every vector. Run: python3 tests/protocol/test_vectors.py"""
+
+import json
+import pathlib
+import random
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import ed25519  # noqa: E402
+import theta_decode as theta  # noqa: E402
+
+VECTORS = HERE.parent / "vectors" / "wire"
+
+
+def vectors(name):
+    return json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+class Agreement(unittest.TestCase):
+    """What the vectors say is what is read."""
+
+    def agree(self, name, decode):
+        listed = vectors(name)
+        self.assertTrue(listed)
+        for vector in listed:
+            with self.subTest(vector["name"]):
+                self.assertEqual(decode(vector, bytes.fromhex(vector["hex"])), vector["value"])
+
+    def test_messages(self):
+        def decode(vector, body):
+            number = vector["value"]["type"]
+            return {"type": number, "message": theta.decode_message(number, body)}
+
+        self.agree("messages", decode)
+
+    def test_cores(self):
+        self.agree("cores", lambda _, core: theta.decode_core(core))
+
+    def test_packets(self):
+        self.agree("packets", lambda _, packet: theta.decode_packet(packet))
+
+    def test_prefaces(self):
+        self.agree("prefaces", lambda _, preface: theta.decode_preface(preface))
+
+    def test_bits(self):
+        def decode(vector, data):
+            reader, steps = theta.BitReader(data), []
+            for kind, _, bits in vector["value"]:
+                if kind == "put":
+                    value = reader.get(bits)
+                elif kind == "varint":
+                    value = reader.varint()
+                elif kind == "zigzag":
+                    value = reader.zigzag(bits)
+                else:
+                    reader.align()
+                    value = 0
+                steps.append([kind, value, bits])
+            reader.finish()
+            return steps
+
+        self.agree("bits", decode)
+
+
+class Handshake(unittest.TestCase):
+    """The transcript and every signature over it, from the page's words."""
+
+    def test_handshakes(self):
+        for vector in vectors("handshake"):
+            with self.subTest(vector["name"]):
+                part = {key: bytes.fromhex(value) for key, value in vector["value"].items() if isinstance(value, str)}
+                t = theta.transcript(part["hello"], part["core"], vector["value"]["binding_kind"], part["binding"])
+                self.assertEqual(t, part["transcript"])
+                core = theta.decode_core(part["core"])
+                hello = theta.decode_message(1, part["hello"])["SessionHello"]
+                certificate = core["certificate"]
+                host_key, client_key = bytes.fromhex(core["host_key"]), bytes.fromhex(hello["client_key"])
+                client_statement = theta.client_statement(t, part["server_signature"])
+                signed = [
+                    (host_key, theta.server_statement(t), part["server_signature"]),
+                    (client_key, client_statement, part["client_signature"]),
+                    (
+                        bytes.fromhex(certificate["authority_key"]),
+                        theta.certificate_statement(certificate),
+                        bytes.fromhex(certificate["signature"]),
+                    ),
+                ]
+                ticket, statement = theta.member_ticket(part["member_ticket"])
+                self.assertEqual(ticket["client_key"], hello["client_key"])
+                self.assertEqual(ticket["document_id"], core["document_id"])
+                authority = bytes.fromhex(ticket["authority_key"])
+                signed.append((authority, statement, bytes.fromhex(ticket["signature"])))
+                for key, statement, signature in signed:
+                    self.assertTrue(ed25519.verify(key, statement, signature))
+                    self.assertFalse(ed25519.verify(key, statement + b"\0", signature))
+                    self.assertFalse(ed25519.verify(key, statement, signature[:63] + b"\xff"))
+
+
+class Hostile(unittest.TestCase):
+    """Changed bytes are a ProtocolError or a value, never another exception."""
+
+    def torment(self, decode, data, seed):
+        for length in range(len(data)):
+            self.attempt(decode, data[:length])
+        rng = random.Random(seed)
+        for _ in range(200):
+            changed = bytearray(data)
+            changed[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+            self.attempt(decode, bytes(changed))
+
+    def attempt(self, decode, data):
+        try:
+            decode(data)
+        except theta.ProtocolError:
+            return False
+        return True
+
+    def test_messages(self):
+        for seed, vector in enumerate(vectors("messages")):
+            number = vector["value"]["type"]
+            with self.subTest(vector["name"]):
+                self.torment(lambda body: theta.decode_message(number, body), bytes.fromhex(vector["hex"]), seed)
+
+    def test_cores(self):
+        for seed, vector in enumerate(vectors("cores")):
+            with self.subTest(vector["name"]):
+                self.torment(theta.decode_core, bytes.fromhex(vector["hex"]), seed)
+
+    def test_packets(self):
+        for vector in vectors("packets"):
+            packet = bytes.fromhex(vector["hex"])
+            with self.subTest(vector["name"]):
+                for bit in range(len(packet) * 8):
+                    changed = bytearray(packet)
+                    changed[bit // 8] ^= 1 << bit % 8
+                    self.assertFalse(self.attempt(theta.decode_packet, bytes(changed)), f"bit {bit}")
+
+
+class Completeness(unittest.TestCase):
+    """The vectors show every message type, and the decoder knows no enum value that they never show."""
+
+    def test_every_type(self):
+        seen = {vector["value"]["type"] for vector in vectors("messages")}
+        self.assertEqual(seen, set(theta.ENUMS["MessageType"]))
+
+    def test_every_name(self):
+        text = "".join((VECTORS / f"{name}.json").read_text(encoding="utf-8") for name in ("messages", "cores"))
+        missing = [
+            f"{enum}.{name}"
+            for enum, values in theta.ENUMS.items()
+            for name in values.values()
+            if f'"{name}"' not in text
+        ]
+        self.assertEqual(missing, [])
+
+
+if __name__ == "__main__":
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = unittest.TextTestRunner(verbosity=1).run(suite)
+    # A test with several failing vectors is one failed test.
+    failed = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    sys.exit(0 if result.wasSuccessful() else 1)
