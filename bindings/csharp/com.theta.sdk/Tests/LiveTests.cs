@@ -264,8 +264,8 @@ namespace Theta.Tests
                 Assert.AreEqual(ThetaStatus.Ok, link.Host.BeginWrite(out write));
                 Assert.AreEqual(
                     ThetaStatus.Ok, write.Rows(link.Kinds, new[] { entity }, new[] { second }, out report));
+                Assert.AreEqual(ThetaStatus.Ok, write.Commit(out report));
                 Assert.AreEqual(1u, report.Changed);
-                Assert.AreEqual(ThetaStatus.Ok, write.Commit());
                 Assert.AreEqual(ThetaStatus.Ok, link.Client.SetHostTag(entity, 4711));
                 using (Frame frame = link.TickAndReceive())
                 {
@@ -388,11 +388,12 @@ namespace Theta.Tests
                 Assert.AreEqual(1u, report.NotANumber);
                 Assert.AreEqual(entity, report.FirstBadEntity);
                 Assert.AreEqual(
-                    ThetaStatus.SomeMissing,
+                    ThetaStatus.SomeClamped,
                     write.Rows(link.Cube, new[] { new EntityId(1UL << 40) }, new[] { cube }, out report));
-                Assert.AreEqual(1u, report.Missing);
                 Assert.AreEqual(ThetaStatus.Range, write.Rows(link.Cube, new[] { entity, entity }, new[] { cube }, out report));
-                write.Commit();
+                Assert.Greater((int)write.Commit(out report), 0);
+                Assert.AreEqual(1u, report.Missing);
+                Assert.AreEqual(1u, report.Changed);
                 using (Frame frame = link.TickAndReceive())
                 {
                     DemoCube[] cubes = new DemoCube[2];

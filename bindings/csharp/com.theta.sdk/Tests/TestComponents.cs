@@ -58,7 +58,7 @@ namespace Theta.Tests
         [ThetaField(2, Bits = 10, Semantic = ThetaSemantic.Rotation)]
         public Quat Rotation;
 
-        [ThetaField(3, Min = -32, Max = 31.984375, Step = 1.0 / 64, Semantic = ThetaSemantic.Direction)]
+        [ThetaField(3, Min = -32, Max = 31.984375, Step = 1.0 / 64, Semantic = ThetaSemantic.Point)]
         public Vec3 LinearVelocity;
     }
 
@@ -86,7 +86,7 @@ namespace Theta.Tests
             return new ComponentBuilder("demo.cube")
                 .Vec3(1, "position", -32, 31.9990234375, 1.0 / 1024, ThetaSemantic.Point)
                 .Quat(2, "rotation", 10)
-                .Vec3(3, "linear_velocity", -32, 31.984375, 1.0 / 64, ThetaSemantic.Direction);
+                .Vec3(3, "linear_velocity", -32, 31.984375, 1.0 / 64, ThetaSemantic.Point);
         }
 
         public static ComponentBuilder Avatar()

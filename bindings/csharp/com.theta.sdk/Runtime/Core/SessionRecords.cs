@@ -287,13 +287,13 @@ namespace Theta
     public struct WriteReport
     {
         internal uint StructSize;
-        /// <summary>Rows that were taken; an equal value costs nothing at the commit.</summary>
+        /// <summary>Rows whose quantised value changed; known at the commit, 0 before.</summary>
         public uint Changed;
         /// <summary>Values outside their range.</summary>
         public uint Clamped;
         /// <summary>NaN values, which kept the old value.</summary>
         public uint NotANumber;
-        /// <summary>Entities that are not here.</summary>
+        /// <summary>Entities that are not here or do not carry the component; known at the commit, 0 before.</summary>
         public uint Missing;
         private readonly uint _reserved;
         /// <summary>The first entity with any of these.</summary>

@@ -16,7 +16,8 @@ namespace Theta
             _bits = bits;
         }
 
-        /// <summary>Writes whole structs: row i goes to entity i. Write everything; only quantised changes are sent.</summary>
+        /// <summary>Writes whole structs: row i goes to entity i. Write everything; only quantised changes are sent. The
+        /// report counts clamped and NaN values of this batch; the rest is known at the commit.</summary>
         public ThetaStatus Rows<T>(
             ThetaComponent<T> component, ReadOnlySpan<EntityId> entities, ReadOnlySpan<T> rows, out WriteReport report)
             where T : struct
@@ -45,7 +46,20 @@ namespace Theta
             return (ThetaStatus)status;
         }
 
-        /// <summary>Ends the write. A copy that is used afterwards gets a stale handle.</summary>
+        /// <summary>Ends the write and tells what all its rows did together: only here it is known which rows changed and
+        /// which entities were missing. Concurrent leaves the write open; after any other result a copy that is used gets a
+        /// stale handle.</summary>
+        public unsafe ThetaStatus Commit(out WriteReport report)
+        {
+            WriteReport filled = default(WriteReport);
+            filled.StructSize = (uint)sizeof(WriteReport);
+            int status = NativeMethods.theta_write_commit_report(
+                new theta_write { bits = _bits }, (theta_write_report*)&filled);
+            report = filled;
+            return (ThetaStatus)status;
+        }
+
+        /// <summary>Ends the write without a report.</summary>
         public ThetaStatus Commit()
         {
             return (ThetaStatus)NativeMethods.theta_write_commit(new theta_write { bits = _bits });

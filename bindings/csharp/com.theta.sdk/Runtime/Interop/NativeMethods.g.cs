@@ -225,6 +225,9 @@ namespace Theta.Interop
         [DllImport(__DllName, EntryPoint = "theta_write_commit", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_write_commit(theta_write write);
 
+        [DllImport(__DllName, EntryPoint = "theta_write_commit_report", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_write_commit_report(theta_write write, theta_write_report* report);
+
         [DllImport(__DllName, EntryPoint = "theta_frame_acquire", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_frame_acquire(theta_session session, uint which, theta_frame* @out);
 
