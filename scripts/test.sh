@@ -32,8 +32,8 @@ run_test() {
   FAILED=0
   export THETA_LIBRARY_DIR="$TARGET_DIR/debug" THETA_INCLUDE_DIR="$ROOT/include"
   local began=$SECONDS
-  steps 8
-  [ "$mode" = quick ] || STEPS=9
+  steps 7
+  [ "$mode" = quick ] || STEPS=8
   if step "Build" "mend the first error above" test_build; then
     suite Cargo.toml "Core and SDK tests" "run the failing test alone: cargo test NAME" test_rust
     [ "$mode" = quick ] ||
@@ -42,9 +42,7 @@ run_test() {
     suite bindings/cpp "C++ tests" "run bindings/cpp/test.sh target/debug alone" test_cpp
     suite bindings/csharp "C# tests" "run bindings/csharp/test.sh alone" test_csharp
     suite tests/protocol "Python decoder" "run the file in tests/protocol alone" test_protocol
-    if suite tools/demo "Demo build" "mend the first error above" demo_build; then
-      suite tools/demo "Samples" "run ./x demo --smoke and read its lines" test_samples
-    fi
+    suite tools/demo "Samples, as ./x demo runs them" "run ./x demo --smoke and read its lines" test_samples
   else
     FAILED=1
   fi
@@ -63,13 +61,11 @@ suite() {
     STEP=$((STEP + 1))
     say "[$STEP/$STEPS] $1 ... MISSING: there is no $path"
     FAILED=$((FAILED + 1))
-    return 1
+    return 0
   fi
   export THETA_BUILD_DIR="$TARGET_DIR/tests/${path//\//-}"
   mkdir -p "$THETA_BUILD_DIR"
   step "$@" || code=1
-  [ "$3" != demo_build ] || return "$code"
-
   read -r passed failed < <(count_results "$LAST_LOG")
   if [ "$code" -eq 0 ] && [ $((passed + failed)) -eq 0 ]; then
     say "    it ran no test: see ${LAST_LOG#"$ROOT"/}"
@@ -80,7 +76,6 @@ suite() {
   say "    $passed passed, $failed failed"
   PASSED=$((PASSED + passed))
   FAILED=$((FAILED + failed))
-  return "$code"
 }
 
 # count_results LOG: passed and failed. Plain closing lines count alone when there are any; else what cargo, ctest,
@@ -111,10 +106,8 @@ count_results() {
     }' "$1"
 }
 
-test_build() {
-  cargo build --workspace
-  cargo test --workspace --no-run
-}
+# What every language links to. The Rust tests are built by their own step: a fault there hides no other language's.
+test_build() { cargo build --workspace; }
 
 test_rust() { cargo test --workspace --no-fail-fast; }
 
@@ -136,4 +129,7 @@ test_protocol() {
   return "$code"
 }
 
-test_samples() { "$TARGET_DIR/release/theta-demo" --smoke; }
+test_samples() {
+  demo_build
+  THETA_LIBRARY_DIR="$TARGET_DIR/release" "$TARGET_DIR/release/theta-demo" --smoke
+}

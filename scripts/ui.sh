@@ -33,7 +33,7 @@ step() {
   local name=$1 hint=$2 began=$SECONDS code=0 shown=0 elapsed slug
   shift 2
   STEP=$((STEP + 1))
-  slug=$(tr -cs 'a-zA-Z0-9\n' '-' <<<"$name")
+  slug=$(sed 's/+/p/g; s/#/sharp/g' <<<"$name" | tr -cs 'a-zA-Z0-9\n' '-')
   mkdir -p "$LOGS"
   LAST_LOG="$LOGS/${slug%-}.log"
 
