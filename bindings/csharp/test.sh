@@ -44,17 +44,36 @@ else
   exclude=(-exclude:Live)
 fi
 
+# The program of the guide is compiled always and run with the library.
+python3 - "$ROOT/docs/guides/unity.md" "$WORK/Guide.cs" <<'PYTHON'
+import re
+import sys
+
+blocks = re.findall(r"```csharp\n(.*?)```", open(sys.argv[1], encoding="utf-8").read(), flags=re.S)
+assert len(blocks) == 1, "the guide has one whole program"
+open(sys.argv[2], "w", encoding="utf-8").write(blocks[0])
+PYTHON
+# Its events and reports are not looked at, which is what the two warnings say.
+mcs -nologo -langversion:7.2 -nowarn:0219,0168 -warnaserror -r:"$WORK/Theta.dll" -out:"$WORK/Guide.exe" "$WORK/Guide.cs"
+
 code=0
 (cd "$WORK" && nunit-console Theta.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/theta.xml") || code=1
 (cd "$WORK/unity" && nunit-console Theta.Unity.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/unity.xml") || code=1
 
 # NUnit's own exit code is lost when the runner crashes, so the counts come from the results it wrote.
-python3 - "$WORK/theta.xml" "$WORK/unity.xml" <<'PYTHON' || code=1
+guide=none
+if [ -n "$LIBDIR" ]; then
+  guide=failed
+  if output=$(mono --debug "$WORK/Guide.exe" 2>&1) && [[ $output == "the cube is "* ]]; then guide=passed; fi
+  echo "guide: ${output}"
+fi
+python3 - "$guide" "$WORK/theta.xml" "$WORK/unity.xml" <<'PYTHON' || code=1
 import sys
 import xml.etree.ElementTree as tree
 
-passed = failed = 0
-for path in sys.argv[1:]:
+passed = int(sys.argv[1] == "passed")
+failed = int(sys.argv[1] == "failed")
+for path in sys.argv[2:]:
     try:
         cases = list(tree.parse(path).getroot().iter("test-case"))
     except (OSError, tree.ParseError) as error:
