@@ -18,5 +18,7 @@ fn main() {
     if os == "linux" || os == "android" {
         // Android 15 devices have 16 KB pages; a library aligned to less does not load there.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,max-page-size=16384");
+        // The registration section's bounds are named by the linker; they are ours alone, not exported data.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,start-stop-visibility=hidden");
     }
 }

@@ -65,7 +65,10 @@ lint_header_use() {
 
 # The names of the header's functions, sorted.
 header_functions() {
-  sed -n '/^THETA_API$/,/;/p' "$ROOT/include/theta/theta.h" | grep -oE '\btheta_[a-z0-9_]+\(' | tr -d '(' | LC_ALL=C sort
+  awk '
+    /^THETA_API/ { declared = 1 }
+    declared && match($0, /theta_[a-z0-9_]+\(/) { print substr($0, RSTART, RLENGTH - 1); declared = 0 }
+  ' "$ROOT/include/theta/theta.h" | LC_ALL=C sort
 }
 
 lint_exports() {
@@ -83,10 +86,9 @@ lint_documentation() {
   awk '
     /^\/\*\*/ { comment = "" }
     { comment = comment "\n" $0 }
-    /^THETA_API$/ { declared = 1; next }
-    declared {
+    /^THETA_API/ { declared = 1 }
+    declared && match($0, /theta_[a-z0-9_]+\(/) {
       declared = 0
-      match($0, /theta_[a-z0-9_]+\(/)
       name = substr($0, RSTART, RLENGTH - 1)
       if (comment !~ /\[(any|serial|init)\]/) { print name ": its comment ends without its thread class, [any], [serial] or [init]"; bad = 1 }
       comment = ""
