@@ -24,7 +24,7 @@ demo_needs() {
 demo_build() {
   local folder name
   export THETA_LIBRARY_DIR="$TARGET_DIR/release" THETA_INCLUDE_DIR="$ROOT/include"
-  cargo build --release --workspace --lib --bins
+  cargo build --release --workspace --exclude theta-gen --exclude theta-bench --lib --bins
   for folder in "$ROOT"/samples/*/; do
     name=$(basename "$folder")
     export THETA_BUILD_DIR="$TARGET_DIR/samples/$name"
