@@ -343,8 +343,14 @@ mod tests {
 
     #[test]
     fn a_varint_has_one_spelling() {
-        assert_eq!(BitReader::new(&[0x80, 0x00]).get_varint(), Err(WireError::Malformed("varint not in its shortest form")));
-        assert_eq!(BitReader::new(&[0xff; 10]).get_varint(), Err(WireError::Malformed("varint over 64 bits")));
+        assert_eq!(
+            BitReader::new(&[0x80, 0x00]).get_varint(),
+            Err(WireError::Malformed("varint not in its shortest form"))
+        );
+        assert_eq!(
+            BitReader::new(&[0xff; 10]).get_varint(),
+            Err(WireError::Malformed("varint over 64 bits"))
+        );
         assert_eq!(BitReader::new(&[0xff; 9]).get_varint(), Err(WireError::Truncated));
     }
 

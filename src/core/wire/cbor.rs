@@ -39,7 +39,11 @@ pub fn from_cbor(mut text: &[u8]) -> Result<Message<'static>, WireError> {
 /// As [`from_cbor`], and the message must be of the type its header said.
 pub fn from_cbor_as(message_type: MessageType, text: &[u8]) -> Result<Message<'static>, WireError> {
     let message = from_cbor(text)?;
-    if message.message_type() == message_type { Ok(message) } else { Err(WireError::Malformed("CBOR message type")) }
+    if message.message_type() == message_type {
+        Ok(message)
+    } else {
+        Err(WireError::Malformed("CBOR message type"))
+    }
 }
 
 /// Byte strings: CBOR byte strings, and hexadecimal in texts that people read.
@@ -56,7 +60,9 @@ pub(super) mod bytes {
 
     pub fn deserialize<'de, D: Deserializer<'de>, B: From<Vec<u8>>>(input: D) -> Result<B, D::Error> {
         if input.is_human_readable() {
-            unhex(&String::deserialize(input)?).map(B::from).ok_or_else(|| serde::de::Error::custom("not hexadecimal"))
+            unhex(&String::deserialize(input)?)
+                .map(B::from)
+                .ok_or_else(|| serde::de::Error::custom("not hexadecimal"))
         } else {
             serde_bytes::ByteBuf::deserialize(input).map(|bytes| B::from(bytes.into_vec()))
         }
@@ -73,7 +79,8 @@ pub(super) mod fixed {
 
     pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(input: D) -> Result<[u8; N], D::Error> {
         let bytes: Vec<u8> = super::bytes::deserialize(input)?;
-        <[u8; N]>::try_from(bytes).map_err(|bytes| serde::de::Error::invalid_length(bytes.len(), &"a fixed length"))
+        <[u8; N]>::try_from(bytes)
+            .map_err(|bytes| serde::de::Error::invalid_length(bytes.len(), &"a fixed length"))
     }
 }
 
@@ -84,22 +91,32 @@ pub(super) mod optional {
     #[derive(Serialize, Deserialize)]
     struct Fixed<const N: usize>(#[serde(with = "super::fixed")] [u8; N]);
 
-    pub fn serialize<S: Serializer, const N: usize>(bytes: &Option<[u8; N]>, out: S) -> Result<S::Ok, S::Error> {
+    #[allow(clippy::ref_option)] // serde's signature
+    pub fn serialize<S: Serializer, const N: usize>(
+        bytes: &Option<[u8; N]>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         bytes.map(Fixed).serialize(out)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(input: D) -> Result<Option<[u8; N]>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        input: D,
+    ) -> Result<Option<[u8; N]>, D::Error> {
         Ok(Option::<Fixed<N>>::deserialize(input)?.map(|fixed| fixed.0))
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| DIGITS[nibble as usize] as char).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| DIGITS[nibble as usize] as char)
+        .collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()

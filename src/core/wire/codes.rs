@@ -228,7 +228,9 @@ impl DisconnectCode {
             Self::SequenceExhausted => "Join again; report it.",
             Self::VersionMismatch => "Update the older side.",
             Self::VersionFloor => "Update the other side, or lower the floor.",
-            Self::SchemaMismatch => "Build both sides from the same components; the message names those that differ.",
+            Self::SchemaMismatch => {
+                "Build both sides from the same components; the message names those that differ."
+            }
             Self::TransportFloor => "Connect with an allowed transport.",
             Self::SecurityFloor => "Turn on the security mode on both sides, or lower the floor.",
             Self::WrongDocument => "Check the ticket's document id and address.",

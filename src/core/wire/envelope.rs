@@ -231,7 +231,8 @@ fn split_message(body: &[u8]) -> Result<Option<(RawMessage<'_>, &[u8])>, WireErr
         return Err(WireError::Truncated);
     }
     let (body, rest) = rest.split_at(length);
-    let message_type = MessageType::from_number(number as u16).map_err(|_| WireError::UnknownMessage(number))?;
+    let message_type =
+        MessageType::from_number(number as u16).map_err(|_| WireError::UnknownMessage(number))?;
     Ok(Some((RawMessage { message_type, body }, rest)))
 }
 
@@ -314,7 +315,11 @@ fn decompress<'a>(
     let raw_len = u16::from_le_bytes(*raw_len) as usize;
     scratch.clear();
     compressor.decompress(frame, raw_len, scratch)?;
-    if scratch.len() == raw_len { Ok(scratch) } else { Err(WireError::BadCompression("not the size it names")) }
+    if scratch.len() == raw_len {
+        Ok(scratch)
+    } else {
+        Err(WireError::BadCompression("not the size it names"))
+    }
 }
 
 /// The envelope's own first two bytes, once they are there: how long the packet says it is.
@@ -324,5 +329,9 @@ fn decompress<'a>(
 pub(super) fn declared_length(bytes: &[u8]) -> Result<Option<usize>, WireError> {
     let Some(field) = bytes.first_chunk::<2>() else { return Ok(None) };
     let field = u16::from_le_bytes(*field) as usize;
-    if field < ENVELOPE_BYTES { Err(WireError::BadLength { field, actual: bytes.len() }) } else { Ok(Some(field)) }
+    if field < ENVELOPE_BYTES {
+        Err(WireError::BadLength { field, actual: bytes.len() })
+    } else {
+        Ok(Some(field))
+    }
 }

@@ -154,7 +154,8 @@ mod tests {
     fn a_trace_needs_its_room() {
         let mut builder = PacketBuilder::new(64);
         builder.push_encoded(MessageType::AppMessage, &[0; 40]).expect("fits");
-        let header = PacketHeader { trace: Some(envelope::TraceContext::default()), ..PacketHeader::default() };
+        let header =
+            PacketHeader { trace: Some(envelope::TraceContext::default()), ..PacketHeader::default() };
         let refused = builder.seal(&header, None, &mut Vec::new());
         assert_eq!(refused, Err(WireError::NoRoom { needed: 41 + 43, room: 64 }));
         builder.restart(64, true);

@@ -84,7 +84,10 @@ impl ReplayWindow {
         mask.clear();
         mask.resize(bytes, 0);
         for back in 0..(bytes * 8).min(REPLAY_WINDOW - 1) {
-            let Some(sequence) = self.newest.checked_sub(1 + back as u32).filter(|sequence| *sequence > 0) else { break };
+            let Some(sequence) = self.newest.checked_sub(1 + back as u32).filter(|sequence| *sequence > 0)
+            else {
+                break;
+            };
             if self.has(sequence) {
                 mask[back / 8] |= 1 << (back % 8);
             }

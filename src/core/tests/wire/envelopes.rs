@@ -42,7 +42,13 @@ fn header() -> impl Strategy<Value = PacketHeader> {
     let trace = (any::<[u8; 16]>(), any::<[u8; 8]>(), any::<u8>())
         .prop_map(|(trace_id, span_id, flags)| TraceContext { trace_id, span_id, flags });
     (any::<u32>(), any::<u16>(), any::<u16>(), any::<bool>(), proptest::option::of(trace)).prop_map(
-        |(sequence, epoch, schema, end_to_end, trace)| PacketHeader { sequence, epoch, schema, end_to_end, trace },
+        |(sequence, epoch, schema, end_to_end, trace)| PacketHeader {
+            sequence,
+            epoch,
+            schema,
+            end_to_end,
+            trace,
+        },
     )
 }
 

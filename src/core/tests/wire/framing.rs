@@ -46,7 +46,15 @@ fn hot(payload: &[u8]) -> [(usize, Message<'_>); 4] {
                 payload: payload.clone(),
             }),
         ),
-        (12, Message::StateAck(StateAck { newest_sequence: 1, complete_tick: Tick(1), snapshot_id: 1, mask: payload })),
+        (
+            12,
+            Message::StateAck(StateAck {
+                newest_sequence: 1,
+                complete_tick: Tick(1),
+                snapshot_id: 1,
+                mask: payload,
+            }),
+        ),
     ]
 }
 
@@ -58,7 +66,10 @@ fn hot_messages_have_little_framing() {
         for (head, message) in hot(&payload) {
             let framing = encoder.encode(&message).expect("within limits").len() - head - length;
             let kind = message.message_type();
-            assert!(framing <= MOST_FRAMING_BYTES, "{kind:?} with {length} payload bytes: {framing} bytes of framing");
+            assert!(
+                framing <= MOST_FRAMING_BYTES,
+                "{kind:?} with {length} payload bytes: {framing} bytes of framing"
+            );
         }
     }
 }

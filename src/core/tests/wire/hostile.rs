@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 64 * 1024;
 const MOST_BYTES_EVER: usize = 2 * 1024 * 1024;
 
 /// Runs `decode` on every truncation and every single-bit flip of `bytes`, and on each with `repair` applied.
-fn torment(name: &str, bytes: &[u8], repair: fn(&mut Vec<u8>), mut decode: impl FnMut(&[u8]) -> bool) -> usize {
+fn torment(name: &str, bytes: &[u8], repair: fn(&mut [u8]), mut decode: impl FnMut(&[u8]) -> bool) -> usize {
     let mut accepted = 0;
     let mut tried = Vec::with_capacity(bytes.len());
     let mut attempt = |changed: &[u8]| {
@@ -40,10 +40,10 @@ fn torment(name: &str, bytes: &[u8], repair: fn(&mut Vec<u8>), mut decode: impl 
     accepted
 }
 
-fn leave(_: &mut Vec<u8>) {}
+fn leave(_: &mut [u8]) {}
 
 /// Makes length and CRC right again, as an attacker would.
-fn reseal(packet: &mut Vec<u8>) {
+fn reseal(packet: &mut [u8]) {
     if packet.len() < envelope::ENVELOPE_BYTES {
         return;
     }
@@ -112,7 +112,10 @@ fn a_resealed_packet_is_judged_by_what_it_says() {
     let mut unasked = plain.clone();
     unasked[3] = 1;
     reseal(&mut unasked);
-    assert!(matches!(envelope::open(&unasked, None, &mut Vec::new()).err(), Some(WireError::BadCompression(_))));
+    assert!(matches!(
+        envelope::open(&unasked, None, &mut Vec::new()).err(),
+        Some(WireError::BadCompression(_))
+    ));
     let mut unknown = plain.clone();
     unknown[envelope::ENVELOPE_BYTES] = 19;
     reseal(&mut unknown);
@@ -163,7 +166,10 @@ fn aliased_archetypes(copies: usize, components: u16) -> Vec<u8> {
 #[test]
 fn shared_tables_do_not_multiply() {
     let few = aliased_archetypes(2, 250);
-    assert!(Message::decode(MessageType::SessionControl, &few).is_ok(), "the forged buffer is otherwise right");
+    assert!(
+        Message::decode(MessageType::SessionControl, &few).is_ok(),
+        "the forged buffer is otherwise right"
+    );
     let body = aliased_archetypes(1000, 250);
     assert!(body.len() < 8 * 1024);
     let (result, asked) = measure(|| Message::decode(MessageType::SessionControl, &body).map(|_| ()));

@@ -15,7 +15,9 @@ fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
         .skip_while(|line| !line.starts_with('|'))
         .take_while(|line| line.starts_with('|'))
         .skip(2)
-        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect())
+        .map(|line| {
+            line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+        })
         .collect()
 }
 
@@ -73,8 +75,11 @@ fn message_types_are_those_of_the_code() {
     assert_eq!(listed, code);
 }
 
+/// Kind, name, members.
+type Declaration = (String, String, Vec<(String, String)>);
+
 /// What schemas/wire.fbs declares: kind, name, and the members with their types (enums: with their values).
-fn declarations(schema: &str) -> Vec<(String, String, Vec<(String, String)>)> {
+fn declarations(schema: &str) -> Vec<Declaration> {
     let bare: String =
         schema.lines().map(|line| line.split("//").next().unwrap_or("").to_owned() + " ").collect();
     let mut list = Vec::new();

@@ -106,12 +106,19 @@ impl Draw {
     }
 
     fn ending(&mut self) -> Ending {
-        Ending { code: self.pick(), text: self.text(limits::MAX_TEXT_BYTES), hint: self.text(limits::MAX_TEXT_BYTES) }
+        Ending {
+            code: self.pick(),
+            text: self.text(limits::MAX_TEXT_BYTES),
+            hint: self.text(limits::MAX_TEXT_BYTES),
+        }
     }
 
     fn hello(&mut self) -> SessionHello {
-        let mut components =
-            self.many(30, |draw| ComponentLayout { id: ComponentId(draw.u64()), layout_hash: draw.u64(), name: draw.text(60) });
+        let mut components = self.many(30, |draw| ComponentLayout {
+            id: ComponentId(draw.u64()),
+            layout_hash: draw.u64(),
+            name: draw.text(60),
+        });
         components.sort_by_key(|component| component.id);
         components.dedup_by_key(|component| component.id);
         SessionHello {
@@ -226,9 +233,10 @@ impl Draw {
     fn message(&mut self, message_type: MessageType) -> Message<'static> {
         match message_type {
             MessageType::SessionHello => Message::SessionHello(self.hello()),
-            MessageType::SessionAcknowledge => {
-                Message::SessionAcknowledge(SessionAcknowledge { core: self.bytes(500), signature: self.fixed() })
-            }
+            MessageType::SessionAcknowledge => Message::SessionAcknowledge(SessionAcknowledge {
+                core: self.bytes(500),
+                signature: self.fixed(),
+            }),
             MessageType::SessionConfirm => {
                 let kind = self.pick();
                 let bytes = if kind == AdmissionKind::None { Vec::new() } else { self.bytes(300) };
@@ -430,7 +438,8 @@ fn cbor_is_bounded_in_depth_and_size() {
     assert!(matches!(cbor::from_cbor(&deep), Err(WireError::Cbor(_))));
     let long = vec![0; limits::MAX_CBOR_BYTES + 1];
     assert!(matches!(cbor::from_cbor(&long), Err(WireError::OverLimit { .. })));
-    let mut trailing = cbor::to_cbor(&Message::SessionControl(SessionControl::Loaded)).expect("within limits");
+    let mut trailing =
+        cbor::to_cbor(&Message::SessionControl(SessionControl::Loaded)).expect("within limits");
     trailing.push(0);
     assert_eq!(cbor::from_cbor(&trailing), Err(WireError::TrailingBytes));
 }

@@ -142,7 +142,9 @@ pub fn messages() -> Vec<(String, Message<'static>)> {
             confirmed_tick: Tick(0x41424344),
             log_head: LogPosition { term: 3, index: 4 },
             block_hash: Some(pattern(0x51)),
-            lanes: (0..6).map(|lane| LaneCount { lane, received: 100 + lane as u32, newest: 200 + lane as u32 }).collect(),
+            lanes: (0..6)
+                .map(|lane| LaneCount { lane, received: 100 + lane as u32, newest: 200 + lane as u32 })
+                .collect(),
             host_time_us: 0x6162_6364_6566_6768,
             host_tick: Tick(0x71727374),
         }),
@@ -208,7 +210,11 @@ pub fn messages() -> Vec<(String, Message<'static>)> {
     add("state_ack_first", Message::StateAck(StateAck::default()));
     add(
         "hash_fold",
-        Message::StateHashReport(StateHashReport { tick: Tick(7), fold: 0x0102_0304_0506_0708, details: Vec::new() }),
+        Message::StateHashReport(StateHashReport {
+            tick: Tick(7),
+            fold: 0x0102_0304_0506_0708,
+            details: Vec::new(),
+        }),
     );
     add(
         "hash_details",
@@ -332,7 +338,9 @@ pub fn messages() -> Vec<(String, Message<'static>)> {
             }),
         );
     }
-    let mut control = |name: &str, control: SessionControl| add(&format!("control_{name}"), Message::SessionControl(control));
+    let mut control = |name: &str, control: SessionControl| {
+        add(&format!("control_{name}"), Message::SessionControl(control));
+    };
     control(
         "admitted",
         SessionControl::Admitted(Admitted {

@@ -61,7 +61,8 @@ fn header_value(header: &PacketHeader) -> Value {
 
 pub fn packet_vectors() -> Vec<Vector> {
     let trace = TraceContext { trace_id: samples::pattern(1), span_id: samples::pattern(0x21), flags: 1 };
-    let plain = PacketHeader { sequence: 0x01020304, epoch: 0x0506, schema: 0x0708, ..PacketHeader::default() };
+    let plain =
+        PacketHeader { sequence: 0x01020304, epoch: 0x0506, schema: 0x0708, ..PacketHeader::default() };
     let messages = samples::messages();
     let pick = |name: &str| messages.iter().find(|(other, _)| other == name).expect("a sample").1.clone();
     let cases = [
@@ -72,7 +73,13 @@ pub fn packet_vectors() -> Vec<Vector> {
         ("end_to_end", PacketHeader { end_to_end: true, ..plain }, vec![pick("editor_Cursor")]),
         (
             "trace_end_to_end",
-            PacketHeader { sequence: u32::MAX, epoch: u16::MAX, schema: u16::MAX, end_to_end: true, trace: Some(trace) },
+            PacketHeader {
+                sequence: u32::MAX,
+                epoch: u16::MAX,
+                schema: u16::MAX,
+                end_to_end: true,
+                trace: Some(trace),
+            },
             vec![pick("control_loaded"), pick("heartbeat_full")],
         ),
     ];
@@ -103,7 +110,8 @@ pub fn preface_vectors() -> Vec<Vector> {
     .into_iter()
     .map(|(name, preface)| {
         let ordinal = if let Lane::Bulk(ordinal) = preface.lane { ordinal } else { 0 };
-        let value = json!({ "lane": preface.lane.wire_id(), "ordinal": ordinal, "schema_hash": preface.schema_hash });
+        let value =
+            json!({ "lane": preface.lane.wire_id(), "ordinal": ordinal, "schema_hash": preface.schema_hash });
         Vector { name: name.to_owned(), bytes: preface.encode().to_vec(), value }
     })
     .collect()
@@ -111,11 +119,39 @@ pub fn preface_vectors() -> Vec<Vector> {
 
 /// Steps of a bit writer and the bytes they give. A step is [kind, value, bits].
 fn bit_vectors() -> Vec<Vector> {
-    let cases: [(&str, Vec<(&str, i64, u32)>); 4] = [
+    type Step = (&'static str, i64, u32);
+    let cases: [(&str, Vec<Step>); 4] = [
         ("one_byte", vec![("put", 1, 1), ("put", 2, 2), ("put", 0x1f, 5)]),
-        ("crossing", vec![("put", 1, 1), ("put", 0x1ff, 9), ("put", 0, 3), ("put", 0x0123_4567_89ab_cdef, 61), ("put", 5, 3)]),
-        ("varints", vec![("varint", 0, 0), ("varint", 127, 0), ("put", 1, 1), ("varint", 128, 0), ("varint", i64::MAX, 0)]),
-        ("signs", vec![("zigzag", -1, 7), ("zigzag", 63, 7), ("align", 0, 0), ("zigzag", i64::MIN, 64), ("put", 1, 1)]),
+        (
+            "crossing",
+            vec![
+                ("put", 1, 1),
+                ("put", 0x1ff, 9),
+                ("put", 0, 3),
+                ("put", 0x0123_4567_89ab_cdef, 61),
+                ("put", 5, 3),
+            ],
+        ),
+        (
+            "varints",
+            vec![
+                ("varint", 0, 0),
+                ("varint", 127, 0),
+                ("put", 1, 1),
+                ("varint", 128, 0),
+                ("varint", i64::MAX, 0),
+            ],
+        ),
+        (
+            "signs",
+            vec![
+                ("zigzag", -1, 7),
+                ("zigzag", 63, 7),
+                ("align", 0, 0),
+                ("zigzag", i64::MIN, 64),
+                ("put", 1, 1),
+            ],
+        ),
     ];
     cases
         .into_iter()
@@ -202,7 +238,9 @@ fn handshake_vectors() -> Vec<Vector> {
 fn text(vectors: &[&Vector]) -> String {
     let lines: Vec<String> = vectors
         .iter()
-        .map(|vector| json!({ "name": vector.name, "hex": hex(&vector.bytes), "value": vector.value }).to_string())
+        .map(|vector| {
+            json!({ "name": vector.name, "hex": hex(&vector.bytes), "value": vector.value }).to_string()
+        })
         .collect();
     format!("[\n{}\n]\n", lines.join(",\n"))
 }
@@ -275,7 +313,8 @@ fn handshakes_are_what_they_were() {
 #[test]
 fn meanings_read_back() {
     for (message, vector) in message_vectors() {
-        let read: Message<'static> = serde_json::from_value(vector.value["message"].clone()).expect("reads back");
+        let read: Message<'static> =
+            serde_json::from_value(vector.value["message"].clone()).expect("reads back");
         assert_eq!(read, message, "{}", vector.name);
     }
 }

@@ -22,7 +22,8 @@ pub enum BindingKind {
 }
 
 impl WireEnum for BindingKind {
-    const ALL: &'static [Self] = &[Self::Memory, Self::TlsExporter, Self::DtlsCertificates, Self::PinnedCertificate];
+    const ALL: &'static [Self] =
+        &[Self::Memory, Self::TlsExporter, Self::DtlsCertificates, Self::PinnedCertificate];
     const NAME: &'static str = "binding kind";
 
     fn number(self) -> u16 {
@@ -118,7 +119,8 @@ impl HostCertificate {
 
     /// What the authority signs: purpose, document id, host key, term (u32 LE), authority key.
     pub fn signed_bytes(&self) -> Vec<u8> {
-        [Self::PURPOSE, &self.document_id, &self.host_key, &self.term.to_le_bytes(), &self.authority_key].concat()
+        [Self::PURPOSE, &self.document_id, &self.host_key, &self.term.to_le_bytes(), &self.authority_key]
+            .concat()
     }
 
     fn write(&self, builder: &mut Builder) -> WIPOffset<fb::HostCertificate<'static>> {
@@ -217,7 +219,7 @@ impl AcknowledgeCore {
         let refused = table.refused();
         at_most("MAX_REFUSED", refused.map_or(0, |refused| refused.len()), limits::MAX_REFUSED)?;
         Ok(Self {
-            version: Version::from_fb(table.version()),
+            version: Version::from_fb(*table.version()),
             server_nonce: table.server_nonce().bytes().into(),
             session_id: table.session_id().bytes().into(),
             document_id: table.document_id().bytes().into(),

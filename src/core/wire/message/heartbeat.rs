@@ -55,7 +55,8 @@ impl Heartbeat {
 
     pub(super) fn write(&self, builder: &mut Builder) -> WIPOffset<fb::Heartbeat<'static>> {
         let lanes = (!self.lanes.is_empty()).then(|| {
-            let counts = self.lanes.iter().map(|count| fb::LaneCount::new(count.received, count.newest, count.lane));
+            let counts =
+                self.lanes.iter().map(|count| fb::LaneCount::new(count.received, count.newest, count.lane));
             builder.create_vector_from_iter(counts)
         });
         let block_hash = self.block_hash.as_ref().map(fb::Bytes32::new);
@@ -88,7 +89,11 @@ impl Heartbeat {
             lanes: table.lanes().map_or_else(Vec::new, |lanes| {
                 lanes
                     .iter()
-                    .map(|count| LaneCount { lane: count.lane(), received: count.received(), newest: count.newest() })
+                    .map(|count| LaneCount {
+                        lane: count.lane(),
+                        received: count.received(),
+                        newest: count.newest(),
+                    })
                     .collect()
             }),
             host_time_us: table.host_time_us(),

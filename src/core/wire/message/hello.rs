@@ -25,7 +25,7 @@ impl Version {
         fb::Version::new(self.major, self.minor, self.patch)
     }
 
-    pub(super) fn from_fb(version: &fb::Version) -> Self {
+    pub(super) fn from_fb(version: fb::Version) -> Self {
         Self { major: version.major(), minor: version.minor(), patch: version.patch() }
     }
 }
@@ -51,7 +51,8 @@ impl LogPosition {
     }
 
     pub(super) fn from_fb(position: Option<&fb::LogPosition>) -> Self {
-        position.map_or_else(Self::default, |position| Self { term: position.term(), index: position.index() })
+        position
+            .map_or_else(Self::default, |position| Self { term: position.term(), index: position.index() })
     }
 }
 
@@ -229,7 +230,7 @@ impl SessionHello {
 
     pub(super) fn read(table: fb::SessionHello<'_>) -> Result<Self, WireError> {
         let hello = Self {
-            version: Version::from_fb(table.version()),
+            version: Version::from_fb(*table.version()),
             client_nonce: table.client_nonce().bytes().into(),
             client_key: table.client_key().bytes().into(),
             schema_hash: table.schema_hash(),

@@ -25,7 +25,8 @@ pub enum InterestKind {
 }
 
 impl WireEnum for InterestKind {
-    const ALL: &'static [Self] = &[Self::Owner, Self::Team, Self::Asset, Self::Layer, Self::Panel, Self::Entity];
+    const ALL: &'static [Self] =
+        &[Self::Owner, Self::Team, Self::Asset, Self::Layer, Self::Panel, Self::Entity];
     const NAME: &'static str = "interest kind";
 
     fn number(self) -> u16 {
@@ -71,20 +72,25 @@ impl InterestSet {
         at_most("MAX_INTEREST_SCOPES", self.scopes.len(), limits::MAX_INTEREST_SCOPES)?;
         at_most("MAX_INTEREST_FOCUSES", self.focuses.len(), limits::MAX_INTEREST_FOCUSES)?;
         let fine = |focus: &InterestFocus| {
-            [focus.x, focus.y, focus.z, focus.radius].iter().all(|value| value.is_finite()) && focus.radius >= 0.0
+            [focus.x, focus.y, focus.z, focus.radius].iter().all(|value| value.is_finite())
+                && focus.radius >= 0.0
         };
         if self.focuses.iter().all(fine) { Ok(()) } else { Err(WireError::Malformed("interest focus")) }
     }
 
     pub(super) fn write(&self, builder: &mut Builder) -> WIPOffset<fb::InterestSet<'static>> {
         let scopes = (!self.scopes.is_empty()).then(|| {
-            let scopes =
-                self.scopes.iter().map(|scope| fb::InterestScope::new(scope.key, fb::InterestKind(scope.kind as u8)));
+            let scopes = self
+                .scopes
+                .iter()
+                .map(|scope| fb::InterestScope::new(scope.key, fb::InterestKind(scope.kind as u8)));
             builder.create_vector_from_iter(scopes)
         });
         let focuses = (!self.focuses.is_empty()).then(|| {
-            let focuses =
-                self.focuses.iter().map(|focus| fb::InterestFocus::new(focus.x, focus.y, focus.z, focus.radius));
+            let focuses = self
+                .focuses
+                .iter()
+                .map(|focus| fb::InterestFocus::new(focus.x, focus.y, focus.z, focus.radius));
             builder.create_vector_from_iter(focuses)
         });
         let args = fb::InterestSetArgs { revision: self.revision, scopes, focuses };
@@ -108,7 +114,12 @@ impl InterestSet {
             focuses: focuses
                 .iter()
                 .flatten()
-                .map(|focus| InterestFocus { x: focus.x(), y: focus.y(), z: focus.z(), radius: focus.radius() })
+                .map(|focus| InterestFocus {
+                    x: focus.x(),
+                    y: focus.y(),
+                    z: focus.z(),
+                    radius: focus.radius(),
+                })
                 .collect(),
         };
         set.check()?;

@@ -15,6 +15,7 @@ mod control;
 mod heartbeat;
 mod hello;
 mod interest;
+mod roster;
 mod state;
 mod telemetry;
 
@@ -25,16 +26,15 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 pub use acknowledge::{
-    AcknowledgeCore, Admission, AdmissionKind, BindingKind, CompressionKind, HostCertificate, RefusedCapability,
-    SecurityMode, SessionAcknowledge, SessionConfirm, TransportKind,
+    AcknowledgeCore, Admission, AdmissionKind, BindingKind, CompressionKind, HostCertificate,
+    RefusedCapability, SecurityMode, SessionAcknowledge, SessionConfirm, TransportKind,
 };
 pub use application::{AppMessage, AppTarget, InputPredictiveState};
 pub use collaboration::{
     AssetKind, AssetStatus, AssetTransfer, CommandLogEntry, EditorEvent, EditorEventKind, EntryKind,
 };
 pub use control::{
-    Admitted, ArchetypeDefinition, ControlKind, Ending, HashDetailsRequest, LevelChange, ManifestPart, Refusal, Role,
-    RosterPeer, SessionControl,
+    Admitted, ControlKind, Ending, HashDetailsRequest, LevelChange, ManifestPart, Refusal, SessionControl,
 };
 pub use heartbeat::{Heartbeat, LaneCount};
 pub use hello::{Capability, ComponentLayout, LogPosition, SessionHello, Version};
@@ -42,6 +42,7 @@ pub use interest::{
     InterestFocus, InterestKind, InterestScope, InterestSet, NackKind, NackRequest, Ownership, OwnershipKind,
     OwnershipReason,
 };
+pub use roster::{ArchetypeDefinition, Role, RosterPeer};
 pub use state::{
     ChunkDetail, ComponentDelta, DeltaMode, SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
 };
@@ -223,22 +224,38 @@ impl<'a> Message<'a> {
             MessageType::SessionAcknowledge => {
                 Self::SessionAcknowledge(SessionAcknowledge::read(root(message_type, body)?)?)
             }
-            MessageType::SessionConfirm => Self::SessionConfirm(SessionConfirm::read(root(message_type, body)?)?),
+            MessageType::SessionConfirm => {
+                Self::SessionConfirm(SessionConfirm::read(root(message_type, body)?)?)
+            }
             MessageType::Heartbeat => Self::Heartbeat(Heartbeat::read(root(message_type, body)?)?),
-            MessageType::WorldSnapshot => Self::WorldSnapshot(WorldSnapshot::read(root(message_type, body)?)?),
-            MessageType::ComponentDelta => Self::ComponentDelta(ComponentDelta::read(root(message_type, body)?)?),
+            MessageType::WorldSnapshot => {
+                Self::WorldSnapshot(WorldSnapshot::read(root(message_type, body)?)?)
+            }
+            MessageType::ComponentDelta => {
+                Self::ComponentDelta(ComponentDelta::read(root(message_type, body)?)?)
+            }
             MessageType::StateAck => Self::StateAck(StateAck::read(root(message_type, body)?)?),
-            MessageType::StateHashReport => Self::StateHashReport(StateHashReport::read(root(message_type, body)?)?),
+            MessageType::StateHashReport => {
+                Self::StateHashReport(StateHashReport::read(root(message_type, body)?)?)
+            }
             MessageType::InterestSet => Self::InterestSet(InterestSet::read(root(message_type, body)?)?),
             MessageType::Ownership => Self::Ownership(Ownership::read(root(message_type, body)?)?),
-            MessageType::CommandLogEntry => Self::CommandLogEntry(CommandLogEntry::read(root(message_type, body)?)?),
+            MessageType::CommandLogEntry => {
+                Self::CommandLogEntry(CommandLogEntry::read(root(message_type, body)?)?)
+            }
             MessageType::InputPredictiveState => {
                 Self::InputPredictiveState(InputPredictiveState::read(root(message_type, body)?)?)
             }
             MessageType::EditorEvent => Self::EditorEvent(EditorEvent::read(root(message_type, body)?)?),
-            MessageType::AssetTransfer => Self::AssetTransfer(AssetTransfer::read(root(message_type, body)?)?),
-            MessageType::TelemetryReport => Self::TelemetryReport(TelemetryReport::read(root(message_type, body)?)?),
-            MessageType::SessionControl => Self::SessionControl(SessionControl::read(root(message_type, body)?)?),
+            MessageType::AssetTransfer => {
+                Self::AssetTransfer(AssetTransfer::read(root(message_type, body)?)?)
+            }
+            MessageType::TelemetryReport => {
+                Self::TelemetryReport(TelemetryReport::read(root(message_type, body)?)?)
+            }
+            MessageType::SessionControl => {
+                Self::SessionControl(SessionControl::read(root(message_type, body)?)?)
+            }
             MessageType::NackRequest => Self::NackRequest(NackRequest::read(root(message_type, body)?)?),
             MessageType::AppMessage => Self::AppMessage(AppMessage::read(root(message_type, body)?)?),
         })

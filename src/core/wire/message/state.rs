@@ -1,7 +1,7 @@
 //! Replicated state: snapshots, deltas, their acknowledgements and their hashes. The packed rows inside belong to the
 //! replication room; here they are bytes.
 
-use super::control::{ArchetypeDefinition, RosterPeer};
+use super::roster::{ArchetypeDefinition, RosterPeer};
 use super::{Builder, WireEnum, at_most, bytes_of, cow_of, fb, limits, put_bytes};
 use crate::types::{ChunkId, Tick};
 use crate::wire::{WireError, cbor};
@@ -276,14 +276,16 @@ impl StateHashReport {
     }
 
     pub(super) fn write(&self, builder: &mut Builder) -> WIPOffset<fb::StateHashReport<'static>> {
-        let mut args = fb::StateHashReportArgs { tick: self.tick.0, fold: self.fold, chunks: None, column_hashes: None };
+        let mut args =
+            fb::StateHashReportArgs { tick: self.tick.0, fold: self.fold, chunks: None, column_hashes: None };
         if !self.details.is_empty() {
             let chunks = self
                 .details
                 .iter()
                 .map(|detail| fb::ChunkHash::new(detail.hash, detail.chunk.0, detail.columns.len() as u32));
             args.chunks = Some(builder.create_vector_from_iter(chunks));
-            let columns: Vec<u64> = self.details.iter().flat_map(|detail| detail.columns.iter().copied()).collect();
+            let columns: Vec<u64> =
+                self.details.iter().flat_map(|detail| detail.columns.iter().copied()).collect();
             args.column_hashes = Some(builder.create_vector(&columns));
         }
         fb::StateHashReport::create(builder, &args)

@@ -33,7 +33,8 @@ impl TelemetryReport {
 
     pub(super) fn write(&self, builder: &mut Builder) -> WIPOffset<fb::TelemetryReport<'static>> {
         let samples = (!self.samples.is_empty()).then(|| {
-            let samples = self.samples.iter().map(|sample| fb::TelemetrySample::new(sample.value, sample.counter));
+            let samples =
+                self.samples.iter().map(|sample| fb::TelemetrySample::new(sample.value, sample.counter));
             builder.create_vector_from_iter(samples)
         });
         let args = fb::TelemetryReportArgs { from_us: self.from_us, until_us: self.until_us, samples };
