@@ -3,6 +3,8 @@
 // Code written by flatc names `alloc` through the crate root.
 extern crate alloc;
 
+pub mod mutants;
+pub mod replication;
 pub mod schema;
 pub mod types;
 pub mod wire;

@@ -7,7 +7,7 @@
 use super::SchemaError;
 use super::field::{Authority, Cell, Field, FieldDesc};
 use super::id::{KEY, component_id, siphash_2_4};
-use super::layout;
+use super::layout::{self, ComponentLayout};
 use super::limits::{
     MAX_DOCS_BYTES, MAX_FIELDS, MAX_LANES, MAX_NAME_BYTES, MAX_PACKED_BYTES, MAX_STRUCT_BYTES, MAX_VERSION_BYTES,
 };
@@ -104,10 +104,10 @@ pub struct Component {
     pub desc: ComponentDesc,
     /// Its fields, sorted by id: the order of columns and masks.
     pub fields: Box<[Field]>,
-    /// Bytes of the engine struct.
+    /// Bytes of the engine struct (also in `layout`).
     pub size_bytes: usize,
-    /// Its alignment.
-    pub align_bytes: usize,
+    /// Where its fields stand in the engine struct.
+    pub layout: ComponentLayout,
     /// Quantised lanes of all fixed fields together.
     pub lanes: usize,
     /// Hash of everything that changes bits.
@@ -178,12 +178,13 @@ impl Component {
         if packed > MAX_PACKED_BYTES {
             return Err(SchemaError::OverLimit { what: "packed bytes of a row", actual: packed, limit: MAX_PACKED_BYTES });
         }
+        let offsets = fields.iter().map(|field| field.offset_bytes).collect();
         let mut component = Self {
             id: desc.id(),
             desc,
             fields: fields.into(),
             size_bytes: placed.size_bytes,
-            align_bytes: placed.align_bytes,
+            layout: ComponentLayout { offsets, ..placed },
             lanes,
             layout_hash: 0,
         };

@@ -12,15 +12,19 @@ use super::quantise::{self, Outcome};
 // Engine values are read as little-endian; another byte order would need a swap at this boundary and nowhere else.
 const _: () = assert!(cfg!(target_endian = "little"), "Theta's engine layout is written for little-endian machines");
 
-/// Where everything of a struct stands.
-pub(super) struct Placed {
-    /// One per field, in declaration order.
-    pub offsets: Vec<usize>,
+/// Where everything of an engine struct stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComponentLayout {
+    /// Bytes of the struct.
     pub size_bytes: usize,
+    /// Its alignment.
     pub align_bytes: usize,
+    /// Of each field, in bytes; in the order of [`Component::fields`].
+    pub offsets: Vec<usize>,
 }
 
-pub(super) fn place(desc: &ComponentDesc) -> Result<Placed, SchemaError> {
+/// The layout, its offsets in declaration order.
+pub(super) fn place(desc: &ComponentDesc) -> Result<ComponentLayout, SchemaError> {
     let mut offsets = Vec::with_capacity(desc.fields.len());
     let mut end = 0usize;
     let mut align_bytes = 1;
@@ -53,7 +57,7 @@ pub(super) fn place(desc: &ComponentDesc) -> Result<Placed, SchemaError> {
             problem: "a field lies outside the stated struct size",
         });
     }
-    Ok(Placed { offsets, size_bytes, align_bytes })
+    Ok(ComponentLayout { size_bytes, align_bytes, offsets })
 }
 
 impl Field {
@@ -155,7 +159,7 @@ mod tests {
         let component = Component::freeze(desc).unwrap();
         let offsets: Vec<_> = component.fields.iter().map(|field| field.offset_bytes).collect();
         assert_eq!(offsets, [0, 12, 32, 40, 44, 56]);
-        assert_eq!((component.size_bytes, component.align_bytes), (80, 8));
+        assert_eq!((component.size_bytes, component.layout.align_bytes), (80, 8));
         let row = component.default_row();
         let (cells, clamped) = component.quantise_row(&row).unwrap();
         assert_eq!(clamped, 0);

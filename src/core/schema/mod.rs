@@ -34,6 +34,7 @@ pub use field::{
     Authority, Cell, Diff, Field, FieldDesc, FieldKind, IntType, LaneShape, ListItem, Predictor, Range, Semantic, Value,
 };
 pub use id::component_id;
+pub use layout::ComponentLayout;
 pub use registry::{ComponentIndex, ENTITY_COMPONENT, Registry, Schema, entity_field};
 
 use crate::types::ComponentId;

@@ -3,7 +3,8 @@
 //! Rows come in the order (chunk id, slot), the same everywhere. A frame holds chunks that have rows; it shares them
 //! with the frames around it, so keeping a hundred costs little more than what changed between them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use super::chunk::Chunk;
 use super::column::CellRef;
@@ -18,6 +19,8 @@ pub struct Frame {
     pub tick: Tick,
     /// Chunks that have rows, in ascending id.
     pub chunks: Vec<Arc<Chunk>>,
+    /// Where each entity is; made when somebody first asks.
+    index: OnceLock<HashMap<EntityId, (u32, u8)>>,
 }
 
 /// One row of a frame.
@@ -112,7 +115,12 @@ impl Selection {
 impl Frame {
     /// The tick before the first: nothing lives.
     pub fn empty(tick: Tick) -> Self {
-        Self { tick, chunks: Vec::new() }
+        Self::new(tick, Vec::new())
+    }
+
+    /// A tick of these chunks: ascending by id, each with rows.
+    pub fn new(tick: Tick, chunks: Vec<Arc<Chunk>>) -> Self {
+        Self { tick, chunks, index: OnceLock::new() }
     }
 
     /// The fold of the tick: equal folds mean equal state. See [`hash`].
@@ -143,20 +151,16 @@ impl Frame {
             .flat_map(|chunk| chunk.slots().map(move |slot| RowRef { chunk, slot }))
     }
 
-    /// An entity's row: by a walk over all ids. Keep the row's chunk and slot as a hint for [`Frame::find_near`].
+    /// An entity's row.
     pub fn find(&self, entity: EntityId) -> Option<RowRef<'_>> {
-        if entity.is_none() {
-            return None;
-        }
-        self.rows().find(|row| row.entity() == entity)
-    }
-
-    /// An entity's row where it was in another frame, or, should it have moved, wherever it is.
-    pub fn find_near(&self, entity: EntityId, chunk: ChunkId, slot: usize) -> Option<RowRef<'_>> {
-        match self.chunk(chunk) {
-            Some(chunk) if chunk.entities.get(slot) == Some(&entity) && !entity.is_none() => Some(RowRef { chunk, slot }),
-            _ => self.find(entity),
-        }
+        let index = self.index.get_or_init(|| {
+            let rows = self.chunks.iter().enumerate().flat_map(|(at, chunk)| {
+                chunk.slots().map(move |slot| (chunk.entities[slot], (at as u32, slot as u8)))
+            });
+            rows.collect()
+        });
+        let (chunk, slot) = *index.get(&entity)?;
+        Some(RowRef { chunk: &self.chunks[chunk as usize], slot: slot as usize })
     }
 
     /// Copies rows of a component (or of one of its fields) as engine memory, row i at byte `i * stride`, as many as

@@ -2,8 +2,8 @@
 
 /// Entities that may be alive at once.
 pub const MAX_ENTITIES: usize = 1 << 18;
-/// Different sets of components.
-pub const MAX_ARCHETYPES: usize = 4096;
+/// Different sets of components: what one message can define.
+pub const MAX_ARCHETYPES: usize = 1024;
 /// Components of one entity, the built-in one not counted.
 pub const MAX_COMPONENTS_PER_ENTITY: usize = 64;
 /// Columns (fields) of one chunk, the built-in ones included.

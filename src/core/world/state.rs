@@ -417,7 +417,7 @@ impl World {
         } else {
             self.chunks.iter().filter_map(|live| live.sealed.clone()).filter(|chunk| !chunk.is_empty()).collect()
         };
-        self.frame = Arc::new(Frame { tick, chunks });
+        self.frame = Arc::new(Frame::new(tick, chunks));
         Ok(SealedTick {
             tick,
             changed,

@@ -1,0 +1,74 @@
+//! Named, deliberate bugs that the simulator must catch: the test of the test.
+//!
+//! There is no global switch. Whoever has a planted bug holds a [`Mutants`] that its configuration gave it; without
+//! the feature `mutants` that type is empty, [`Mutants::active`] is the constant `false`, and the bugs are not in the
+//! program.
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mutant {
+    /// The host takes what it has sent for acknowledged.
+    SkipAckCheck,
+    /// The host codes rows against the baseline before the one it names.
+    ReuseStaleBaseline,
+    /// The host forgets to say that a row is gone.
+    DropDespawn,
+    /// The host leaves out the last changed row of a chunk.
+    TruncateChunk,
+    /// The host leaves out the last changed field of a row.
+    ForgetFieldMaskBit,
+    /// The peer applies a delta to the state it has, whatever the delta's baseline.
+    AcceptStaleDelta,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::SkipAckCheck,
+        Self::ReuseStaleBaseline,
+        Self::DropDespawn,
+        Self::TruncateChunk,
+        Self::ForgetFieldMaskBit,
+        Self::AcceptStaleDelta,
+    ];
+}
+
+/// Which planted bug is active in one machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mutants {
+    #[cfg(feature = "mutants")]
+    active: Option<Mutant>,
+}
+
+impl Mutants {
+    /// No bug.
+    pub const NONE: Self = Self {
+        #[cfg(feature = "mutants")]
+        active: None,
+    };
+
+    /// This bug.
+    #[cfg(feature = "mutants")]
+    pub const fn only(mutant: Mutant) -> Self {
+        Self { active: Some(mutant) }
+    }
+
+    /// True when this bug is active.
+    #[inline]
+    pub fn active(self, mutant: Mutant) -> bool {
+        #[cfg(feature = "mutants")]
+        return self.active == Some(mutant);
+        #[cfg(not(feature = "mutants"))]
+        {
+            let _ = mutant;
+            false
+        }
+    }
+}
+
+#[cfg(feature = "mutants")]
+impl From<Option<Mutant>> for Mutants {
+    fn from(active: Option<Mutant>) -> Self {
+        Self { active }
+    }
+}

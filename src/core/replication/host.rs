@@ -1,0 +1,576 @@
+//! The host's side: what every link has acknowledged, what is on its way, and the parts of each tick.
+//!
+//! The session calls [`HostReplication::ingest`] once per sealed tick, then [`HostReplication::build`] for each link,
+//! says under which sequence it sent each part, and passes acknowledgements on.
+//!
+//! A chunk whose rows do not fit datagrams goes on the reliable lane. While it is on its way the link's deltas of that
+//! chunk are coded against it, in datagrams of their own: the first one that is acknowledged proves that it arrived,
+//! so the reliable lane needs no acknowledgement.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::ReplicationError;
+use super::codec::{self, SlotRange};
+use super::entry::{self, Baseline, Header};
+use super::history::{ChunkHashes, Difference, History, Verdict};
+use super::limits::{HEADER_BYTES, HostLimits, MAX_PARTS, MIN_PART_BYTES, PIECE_BYTES};
+use super::snapshot::Snapshot;
+use crate::mutants::{Mutant, Mutants};
+use crate::schema::Schema;
+use crate::types::{ChunkId, Tick};
+use crate::wire::bits::BitWriter;
+use crate::wire::limits::MAX_HASH_CHUNKS;
+use crate::world::{Archetype, ArchetypeDef, Chunk, SealedTick, hash};
+
+/// A link as the session names it. Never reused while the host knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkKey(pub u64);
+
+/// What a snapshot shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// Everything: deltas begin after its acknowledgement.
+    World,
+    /// These chunks, which differ: their deltas pause until its acknowledgement.
+    Chunks(&'a [ChunkId]),
+}
+
+/// Which chunk versions a packet carries. Given back to [`HostReplication::on_sent`].
+#[derive(Clone, Debug, Default)]
+pub struct Receipt {
+    items: Vec<ReceiptItem>,
+}
+
+#[derive(Clone, Debug)]
+struct ReceiptItem {
+    chunk: Arc<Chunk>,
+    range: SlotRange,
+    generation: u32,
+}
+
+/// One packet's worth of a tick.
+#[derive(Clone, Debug)]
+pub struct DeltaPart {
+    /// Its number, from 0.
+    pub index: u16,
+    /// How many parts complete the tick. One more than there are when the tick cannot be completed yet.
+    pub count: u16,
+    /// The packed rows.
+    pub payload: Vec<u8>,
+    /// True when it must go on the replication lane instead of the state lane.
+    pub reliable: bool,
+    /// For [`HostReplication::on_sent`].
+    pub receipt: Receipt,
+}
+
+/// What to send to one link for one tick.
+#[derive(Clone, Debug, Default)]
+pub struct LinkTick {
+    /// The tick.
+    pub tick: Tick,
+    /// To be sent reliably, before the parts.
+    pub new_archetypes: Vec<ArchetypeDef>,
+    /// The parts; one without rows where nothing is to be said, so that the peer knows the tick passed.
+    pub parts: Vec<DeltaPart>,
+}
+
+/// What a link has of one chunk.
+#[derive(Clone, Debug, Default)]
+struct LinkChunk {
+    /// The newest version that it acknowledged whole.
+    acked: Option<Arc<Chunk>>,
+    /// Slots it acknowledged of a newer version.
+    partial: Option<(Tick, u64)>,
+    /// A version that is on its way on the reliable lane.
+    pending: Option<Arc<Chunk>>,
+    /// Raised when what was sent before says nothing any more.
+    generation: u32,
+    /// It may have a version, even if none is acknowledged.
+    sent: bool,
+    /// A repair is on its way.
+    is_paused: bool,
+    /// The version acknowledged before `acked`, for [`Mutant::ReuseStaleBaseline`].
+    #[cfg(feature = "mutants")]
+    stale: Option<Arc<Chunk>>,
+}
+
+impl LinkChunk {
+    fn hold(&mut self, chunk: &Arc<Chunk>) {
+        if self.acked.as_ref().is_some_and(|acked| acked.tick >= chunk.tick) {
+            return;
+        }
+        let _old = self.acked.replace(Arc::clone(chunk));
+        #[cfg(feature = "mutants")]
+        {
+            self.stale = _old;
+        }
+        if self.pending.as_ref().is_some_and(|pending| pending.tick <= chunk.tick) {
+            self.pending = None;
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct SentSnapshot {
+    chunks: Vec<Arc<Chunk>>,
+    is_join: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct LinkState {
+    /// Deltas flow.
+    is_live: bool,
+    chunks: BTreeMap<ChunkId, LinkChunk>,
+    in_flight: BTreeMap<u32, (Tick, Receipt)>,
+    snapshots: BTreeMap<u32, SentSnapshot>,
+    /// Archetypes below this number were sent.
+    archetypes_sent: u32,
+}
+
+/// The rows of one chunk version against one baseline, in ranges that fit.
+#[derive(Clone, Debug)]
+struct Encoding {
+    version: Tick,
+    baseline: Tick,
+    budget: usize,
+    reliable: bool,
+    ranges: Vec<(SlotRange, Vec<u8>)>,
+}
+
+/// One entry that goes out.
+struct Outgoing {
+    chunk: Arc<Chunk>,
+    baseline: Baseline,
+    generation: u32,
+    encoding: Arc<Encoding>,
+}
+
+/// The host's replication to all links.
+#[derive(Clone, Debug)]
+pub struct HostReplication {
+    schema: Arc<Schema>,
+    limits: HostLimits,
+    tick: Tick,
+    chunks: BTreeMap<ChunkId, Arc<Chunk>>,
+    archetypes: Vec<Arc<Archetype>>,
+    links: BTreeMap<LinkKey, LinkState>,
+    cache: BTreeMap<ChunkId, Vec<Arc<Encoding>>>,
+    history: History,
+    writer: BitWriter,
+    mutants: Mutants,
+}
+
+impl HostReplication {
+    /// No tick, no link.
+    pub fn new(schema: Arc<Schema>, limits: HostLimits) -> Self {
+        Self {
+            schema,
+            tick: Tick::ZERO,
+            chunks: BTreeMap::new(),
+            archetypes: Vec::new(),
+            links: BTreeMap::new(),
+            cache: BTreeMap::new(),
+            history: History::new(limits.history_ticks),
+            writer: BitWriter::new(),
+            mutants: Mutants::NONE,
+            limits,
+        }
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "mutants")]
+    pub fn set_mutant(&mut self, mutant: Option<Mutant>) {
+        self.mutants = mutant.into();
+    }
+
+    /// The newest tick.
+    pub const fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// Takes a sealed tick in. One that is not newer than the last is ignored.
+    pub fn ingest(&mut self, sealed: &SealedTick) {
+        if sealed.tick <= self.tick {
+            return;
+        }
+        self.tick = sealed.tick;
+        for chunk in &sealed.changed {
+            self.chunks.insert(chunk.id, Arc::clone(chunk));
+            self.cache.remove(&chunk.id);
+        }
+        if self.archetypes.len() != sealed.archetypes.len() {
+            self.archetypes.clone_from(&sealed.archetypes);
+        }
+        self.history.push(sealed);
+        let expired = self.tick.0.saturating_sub(self.limits.in_flight_ticks);
+        for link in self.links.values_mut() {
+            link.in_flight.retain(|_, (tick, _)| tick.0 >= expired);
+        }
+    }
+
+    /// Begins a link anew: it holds nothing.
+    pub fn add_link(&mut self, key: LinkKey) {
+        self.links.insert(key, LinkState::default());
+    }
+
+    /// Forgets a link.
+    pub fn remove_link(&mut self, key: LinkKey) {
+        self.links.remove(&key);
+    }
+
+    /// True once the link acknowledged its join snapshot.
+    pub fn is_live(&self, key: LinkKey) -> bool {
+        self.links.get(&key).is_some_and(|link| link.is_live)
+    }
+
+    /// A snapshot of the newest tick. Deltas (of the chunks in scope) wait for its acknowledgement.
+    ///
+    /// # Errors
+    /// Without such a link, before the first tick, or with too many snapshots under way.
+    pub fn begin_snapshot(&mut self, key: LinkKey, id: u32, scope: Scope<'_>) -> Result<Snapshot, ReplicationError> {
+        if self.tick == Tick::ZERO {
+            return Err(ReplicationError::NoTick(self.tick));
+        }
+        let link = self.links.get_mut(&key).ok_or(ReplicationError::NoLink(key.0))?;
+        if link.snapshots.len() >= self.limits.snapshots {
+            return Err(ReplicationError::OverLimit {
+                what: "snapshots under way",
+                actual: link.snapshots.len() + 1,
+                limit: self.limits.snapshots,
+            });
+        }
+        let mut chunks: Vec<Arc<Chunk>> = match scope {
+            Scope::World => self.chunks.values().filter(|chunk| !chunk.is_empty()).cloned().collect(),
+            Scope::Chunks(ids) => {
+                let ids: BTreeSet<ChunkId> = ids.iter().copied().collect();
+                ids.iter().filter_map(|id| self.chunks.get(id)).cloned().collect()
+            }
+        };
+        chunks.sort_by_key(|chunk| chunk.id);
+        let is_join = matches!(scope, Scope::World);
+        if is_join {
+            let sent = core::mem::take(link);
+            // What was on its way before says nothing about the new state; numbers go on.
+            link.chunks = sent.chunks;
+            link.chunks.values_mut().for_each(|chunk| {
+                *chunk = LinkChunk { generation: chunk.generation + 1, ..LinkChunk::default() };
+            });
+        } else {
+            for chunk in &chunks {
+                let state = link.chunks.entry(chunk.id).or_default();
+                *state = LinkChunk { generation: state.generation + 1, is_paused: true, sent: true, ..LinkChunk::default() };
+            }
+        }
+        let sent = link.archetypes_sent;
+        let archetypes = self.archetypes.iter().filter(|archetype| archetype.id.0 >= sent);
+        let archetypes: Vec<ArchetypeDef> = archetypes.map(|archetype| archetype.definition()).collect();
+        link.archetypes_sent = self.archetypes.last().map_or(0, |last| last.id.0 + 1);
+        link.snapshots.insert(id, SentSnapshot { chunks: chunks.clone(), is_join });
+        let fold = hash::fold(chunks.iter().map(|chunk| (chunk.id, chunk.hash)));
+        let pieces = self.pieces(&chunks, fold);
+        Ok(Snapshot { id, tick: self.tick, archetypes, pieces })
+    }
+
+    fn pieces(&mut self, chunks: &[Arc<Chunk>], fold: u64) -> Vec<Vec<u8>> {
+        let mut pieces = Vec::new();
+        let mut piece = fold.to_le_bytes().to_vec();
+        let mut previous = None;
+        for chunk in chunks {
+            let encoding = self.encode(chunk, None, PIECE_BYTES - 64);
+            for (range, body) in &encoding.ranges {
+                let header = Header {
+                    chunk: chunk.id,
+                    version: chunk.tick,
+                    baseline: Baseline::None(chunk.archetype.id),
+                    range: *range,
+                    hash: Some(chunk.hash),
+                };
+                // A payload names a chunk once; its next range begins the next piece.
+                if previous == Some(chunk.id) || piece.len() + HEADER_BYTES + 8 + body.len() > PIECE_BYTES {
+                    pieces.push(core::mem::replace(&mut piece, fold.to_le_bytes().to_vec()));
+                    previous = None;
+                }
+                entry::put(previous, self.tick, &header, body, &mut piece);
+                previous = Some(chunk.id);
+            }
+        }
+        pieces.push(piece);
+        pieces
+    }
+
+    /// The peer holds this snapshot whole. True when it was awaited.
+    pub fn on_snapshot_ack(&mut self, key: LinkKey, id: u32) -> bool {
+        let Some(link) = self.links.get_mut(&key) else { return false };
+        let Some(snapshot) = link.snapshots.remove(&id) else { return false };
+        for chunk in &snapshot.chunks {
+            let state = link.chunks.entry(chunk.id).or_default();
+            state.sent = true;
+            state.is_paused = false;
+            state.hold(chunk);
+        }
+        link.is_live |= snapshot.is_join;
+        true
+    }
+
+    /// The rows of `chunk` against `base`, in ranges whose bodies fit `budget` bytes where one row alone does.
+    fn encode(&mut self, chunk: &Arc<Chunk>, base: Option<&Arc<Chunk>>, budget: usize) -> Arc<Encoding> {
+        let baseline = base.map_or(Tick::ZERO, |base| base.tick);
+        let known = self.cache.get(&chunk.id).and_then(|known| {
+            known.iter().find(|known| {
+                (known.version, known.baseline, known.budget) == (chunk.tick, baseline, budget)
+            })
+        });
+        if let Some(known) = known {
+            return Arc::clone(known);
+        }
+        let mut encoding = Encoding { version: chunk.tick, baseline, budget, reliable: false, ranges: Vec::new() };
+        let mut limit = budget;
+        let mut stack = vec![SlotRange::ALL];
+        while let Some(range) = stack.pop() {
+            self.writer.clear();
+            codec::encode(chunk, base.map(|base| &**base), range, self.mutants, &mut self.writer);
+            let body = self.writer.bytes();
+            if body.len() > limit {
+                if let Some((low, high)) = range.halves() {
+                    stack.extend([high, low]);
+                    continue;
+                }
+                if !encoding.reliable {
+                    // One row is too much for a datagram: the whole chunk takes the reliable lane.
+                    encoding.reliable = true;
+                    encoding.ranges.clear();
+                    limit = PIECE_BYTES - 64;
+                    stack = vec![SlotRange::ALL];
+                    continue;
+                }
+            }
+            encoding.ranges.push((range, body.to_vec()));
+        }
+        let encoding = Arc::new(encoding);
+        let cached = self.cache.entry(chunk.id).or_default();
+        if cached.len() >= self.limits.cached_encodings {
+            cached.remove(0);
+        }
+        cached.push(Arc::clone(&encoding));
+        encoding
+    }
+
+    /// What to send to a link for the newest tick, in parts whose payloads fit `room` bytes (at least
+    /// [`MIN_PART_BYTES`]). Nothing before its join snapshot is acknowledged.
+    pub fn build(&mut self, key: LinkKey, room: usize) -> LinkTick {
+        let mut out = LinkTick { tick: self.tick, ..LinkTick::default() };
+        let Some(mut link) = self.links.remove(&key) else { return out };
+        if link.is_live {
+            let sent = link.archetypes_sent;
+            out.new_archetypes = self
+                .archetypes
+                .iter()
+                .filter(|archetype| archetype.id.0 >= sent)
+                .map(|archetype| archetype.definition())
+                .collect();
+            link.archetypes_sent = self.archetypes.last().map_or(0, |last| last.id.0 + 1);
+            self.build_parts(&mut link, room.max(MIN_PART_BYTES), &mut out);
+        }
+        self.links.insert(key, link);
+        out
+    }
+
+    fn build_parts(&mut self, link: &mut LinkState, room: usize, out: &mut LinkTick) {
+        let mut is_complete = true;
+        // In datagrams; in datagrams that may fail; reliably.
+        let (mut plain, mut dependent, mut reliable) = (Vec::new(), Vec::new(), Vec::new());
+        let budget = room - HEADER_BYTES;
+        let newest: Vec<Arc<Chunk>> = self.chunks.values().cloned().collect();
+        for chunk in newest {
+            let state = link.chunks.entry(chunk.id).or_default();
+            if state.is_paused {
+                is_complete = false;
+                continue;
+            }
+            let generation = state.generation;
+            if let Some(pending) = state.pending.clone() {
+                let mut target = chunk;
+                let mut encoding = self.encode(&target, Some(&pending), budget);
+                if encoding.reliable {
+                    // One at a time: what is on its way is asked after, and the rest waits for the answer.
+                    is_complete = false;
+                    encoding = self.encode(&pending, Some(&pending), budget);
+                    target = Arc::clone(&pending);
+                }
+                dependent.push(Outgoing {
+                    chunk: target,
+                    baseline: Baseline::Tick(pending.tick),
+                    generation,
+                    encoding,
+                });
+                continue;
+            }
+            let baseline = state.acked.clone();
+            match &baseline {
+                Some(acked) if acked.tick >= chunk.tick => continue,
+                None if chunk.is_empty() && !state.sent => continue,
+                _ => {}
+            }
+            let coded_against = baseline.clone();
+            #[cfg(feature = "mutants")]
+            let coded_against = if self.mutants.active(Mutant::ReuseStaleBaseline) {
+                state.stale.clone().or(coded_against)
+            } else {
+                coded_against
+            };
+            state.sent = true;
+            let encoding = self.encode(&chunk, coded_against.as_ref(), budget);
+            let goes_reliably = encoding.reliable;
+            let outgoing = Outgoing {
+                baseline: baseline
+                    .as_ref()
+                    .map_or(Baseline::None(chunk.archetype.id), |baseline| Baseline::Tick(baseline.tick)),
+                generation,
+                encoding,
+                chunk: Arc::clone(&chunk),
+            };
+            if goes_reliably {
+                if let Some(state) = link.chunks.get_mut(&chunk.id) {
+                    state.pending = Some(chunk);
+                }
+                reliable.push(outgoing);
+            } else {
+                plain.push(outgoing);
+            }
+        }
+        self.pack(&plain, room, false, out);
+        self.pack(&dependent, room, false, out);
+        self.pack(&reliable, PIECE_BYTES, true, out);
+        if out.parts.is_empty() {
+            out.parts.push(DeltaPart {
+                index: 0,
+                count: 0,
+                payload: Vec::new(),
+                reliable: false,
+                receipt: Receipt::default(),
+            });
+        }
+        if out.parts.len() > MAX_PARTS - 1 {
+            // The rest is still unacknowledged, and goes with the next tick.
+            out.parts.truncate(MAX_PARTS - 1);
+            is_complete = false;
+        }
+        let count = out.parts.len() as u16 + u16::from(!is_complete);
+        for (index, part) in out.parts.iter_mut().enumerate() {
+            part.index = index as u16;
+            part.count = count;
+        }
+    }
+
+    /// Puts entries into parts, in order, as many into each as fit.
+    fn pack(&self, entries: &[Outgoing], room: usize, reliable: bool, out: &mut LinkTick) {
+        let mut payload = Vec::new();
+        let mut receipt = Receipt::default();
+        let mut previous = None;
+        let mut flush = |payload: &mut Vec<u8>, receipt: &mut Receipt| {
+            if !payload.is_empty() {
+                let (payload, receipt) = (core::mem::take(payload), core::mem::take(receipt));
+                out.parts.push(DeltaPart { index: 0, count: 0, payload, reliable, receipt });
+            }
+        };
+        for entry in entries {
+            for (range, body) in &entry.encoding.ranges {
+                if previous == Some(entry.chunk.id) || payload.len() + HEADER_BYTES + body.len() > room {
+                    flush(&mut payload, &mut receipt);
+                    previous = None;
+                }
+                let header = Header {
+                    chunk: entry.chunk.id,
+                    version: entry.chunk.tick,
+                    baseline: entry.baseline,
+                    range: *range,
+                    hash: None,
+                };
+                entry::put(previous, self.tick, &header, body, &mut payload);
+                receipt.items.push(ReceiptItem {
+                    chunk: Arc::clone(&entry.chunk),
+                    range: *range,
+                    generation: entry.generation,
+                });
+                previous = Some(entry.chunk.id);
+            }
+        }
+        flush(&mut payload, &mut receipt);
+    }
+
+    /// Notes under which sequence of the state lane a part went out. Parts on the reliable lane need no note.
+    pub fn on_sent(&mut self, key: LinkKey, sequence: u32, receipt: Receipt) {
+        let (tick, limit, skip) = (self.tick, self.limits.in_flight, self.mutants.active(Mutant::SkipAckCheck));
+        let Some(link) = self.links.get_mut(&key) else { return };
+        link.in_flight.insert(sequence, (tick, receipt));
+        while link.in_flight.len() > limit {
+            link.in_flight.pop_first();
+        }
+        if skip {
+            self.on_ack(key, sequence);
+        }
+    }
+
+    /// The peer applied everything in the packet with this sequence. An unknown one is ignored: it was acknowledged
+    /// before, or has expired.
+    pub fn on_ack(&mut self, key: LinkKey, sequence: u32) {
+        let Some(link) = self.links.get_mut(&key) else { return };
+        let Some((_, receipt)) = link.in_flight.remove(&sequence) else { return };
+        for item in receipt.items {
+            let Some(state) = link.chunks.get_mut(&item.chunk.id) else { continue };
+            if state.generation != item.generation || state.is_paused {
+                continue;
+            }
+            let mask = item.range.mask();
+            let covered = match state.partial {
+                Some((tick, covered)) if tick == item.chunk.tick => covered | mask,
+                Some((tick, _)) if tick > item.chunk.tick && mask != u64::MAX => continue,
+                _ => mask,
+            };
+            if covered == u64::MAX {
+                state.partial = state.partial.filter(|(tick, _)| *tick > item.chunk.tick);
+                state.hold(&item.chunk);
+            } else {
+                state.partial = Some((item.chunk.tick, covered));
+            }
+        }
+    }
+
+    /// The packet with this sequence is lost for certain: nothing will acknowledge it.
+    pub fn on_lost(&mut self, key: LinkKey, sequence: u32) {
+        if let Some(link) = self.links.get_mut(&key) {
+            link.in_flight.remove(&sequence);
+        }
+    }
+
+    /// The peer has no baseline for this chunk: it gets the whole of it with the next tick. A chunk that is on its way
+    /// on the reliable lane, or in a repair, comes anyway.
+    pub fn reset_chunk(&mut self, key: LinkKey, chunk: ChunkId) {
+        let Some(state) = self.links.get_mut(&key).and_then(|link| link.chunks.get_mut(&chunk)) else { return };
+        if state.pending.is_none() && !state.is_paused {
+            *state = LinkChunk { generation: state.generation + 1, sent: true, ..LinkChunk::default() };
+        }
+    }
+
+    /// The fold of a tick, while it is kept.
+    pub fn fold(&self, tick: Tick) -> Option<u64> {
+        self.history.fold(tick)
+    }
+
+    /// Compares the fold that a link reports. Every link sees everything so far, so all are compared with the same.
+    pub fn compare(&self, key: LinkKey, tick: Tick, fold: u64) -> Verdict {
+        if self.links.contains_key(&key) { self.history.compare(tick, fold) } else { Verdict::Unknown }
+    }
+
+    /// Chunks whose reported hash is not the host's. A report as long as messages allow counts as cut: chunks behind
+    /// its last one are not missed.
+    pub fn differing_chunks(&self, tick: Tick, reported: &[ChunkHashes]) -> Vec<ChunkId> {
+        self.history.differing_chunks(tick, reported, reported.len() >= MAX_HASH_CHUNKS)
+    }
+
+    /// What differs in the reported chunks, by component and field.
+    pub fn chunk_differences(&self, tick: Tick, reported: &[ChunkHashes]) -> Vec<Difference> {
+        self.history.differences(&self.schema, tick, reported)
+    }
+}

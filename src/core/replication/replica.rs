@@ -1,0 +1,548 @@
+//! The peer's side: chunk versions as they arrive, ticks as they become complete, frames as they are published.
+//!
+//! A part of a tick brings chunk versions; they are kept as baselines and never shown by themselves. When all parts of
+//! a tick were applied, its state is the newest version of each chunk that is not newer than the tick, and that is a
+//! frame. Frames come in ascending ticks; a tick that becomes complete after a later one is not shown.
+//!
+//! What the host says is checked: contradictions are errors and change nothing. A baseline that is not here (it may
+//! have been lost with an acknowledgement) is no error: the part is not acknowledged and the chunk is asked for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::ReplicationError;
+use super::assembly::Assembly;
+use super::entry::{Baseline, Entries, Entry};
+use super::history::ChunkHashes;
+use super::lifecycle::{self, Lifecycle};
+use super::limits::{MAX_PARTS, ReplicaLimits};
+use super::snapshot::{Assembling, SnapshotProgress};
+use crate::mutants::{Mutant, Mutants};
+use crate::schema::Schema;
+use crate::types::{ChunkId, ComponentId, Tick};
+use crate::wire::limits::MAX_COLUMN_HASHES;
+use crate::world::limits::SLOTS;
+use crate::world::{ArchetypeDef, ArchetypeId, ArchetypeTable, CellRef, Chunk, Column, Frame, WorldLimits};
+
+/// What became of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartOutcome {
+    /// All of it is applied: acknowledge its packet.
+    Applied,
+    /// It was applied before: acknowledge its packet.
+    Duplicate,
+    /// It is too old to matter.
+    Stale,
+    /// Not all of it could be applied: do not acknowledge its packet.
+    Missing {
+        /// Chunks whose baseline is not here: ask for them.
+        chunks: Vec<ChunkId>,
+        /// Archetypes whose definition is not here yet: it is on its way.
+        archetypes: Vec<ArchetypeId>,
+    },
+}
+
+#[derive(Clone, Debug, Default)]
+struct ReplicaChunk {
+    /// Ascending by tick; with the bytes that each has for itself.
+    versions: VecDeque<(Arc<Chunk>, usize)>,
+    /// Versions of which not all slots are here.
+    assemblies: Vec<Assembly>,
+    /// The newest version whose assembly was given up. What is left of it comes too late: to take the rest would
+    /// acknowledge a version, and complete a tick, of which a part is gone. The host has newer versions by then.
+    given_up: Tick,
+    /// The newest baseline that the host has used.
+    newest_baseline: Tick,
+}
+
+impl ReplicaChunk {
+    fn newest(&self) -> Option<&Arc<Chunk>> {
+        self.versions.back().map(|(chunk, _)| chunk)
+    }
+
+    fn version(&self, tick: Tick) -> Option<&Arc<Chunk>> {
+        let at = self.versions.binary_search_by_key(&tick, |(chunk, _)| chunk.tick).ok()?;
+        Some(&self.versions[at].0)
+    }
+
+    /// The newest version that is not newer than `tick`.
+    fn at(&self, tick: Tick) -> Option<&Arc<Chunk>> {
+        let after = self.versions.partition_point(|(chunk, _)| chunk.tick <= tick);
+        after.checked_sub(1).map(|at| &self.versions[at].0)
+    }
+}
+
+/// Which parts of a tick are here.
+#[derive(Clone, Debug)]
+struct OpenTick {
+    count: u16,
+    received: Vec<u64>,
+    missing: u16,
+}
+
+/// A peer's replica of the host's world.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    schema: Arc<Schema>,
+    limits: ReplicaLimits,
+    archetypes: ArchetypeTable,
+    chunks: BTreeMap<ChunkId, ReplicaChunk>,
+    ticks: BTreeMap<Tick, OpenTick>,
+    assembling: Option<Assembling>,
+    has_joined: bool,
+    /// Ticks before it were overtaken by a snapshot.
+    floor: Tick,
+    newest_complete: Tick,
+    frames: VecDeque<Arc<Frame>>,
+    published: VecDeque<Arc<Frame>>,
+    events: VecDeque<Lifecycle>,
+    state_bytes: usize,
+    mutants: Mutants,
+}
+
+/// Bytes of the columns of `chunk` that it does not share with `other`.
+fn own_bytes(chunk: &Chunk, other: Option<&Chunk>) -> usize {
+    let shared = |at: usize| other.is_some_and(|other| other.columns.get(at).is_some_and(|o| Arc::ptr_eq(o, &chunk.columns[at])));
+    let columns = chunk.columns.iter().enumerate().filter(|(at, _)| !shared(*at)).map(|(_, column)| match &**column {
+        Column::Fixed { cells, .. } => cells.len() * 8,
+        Column::Variable { cells } => cells.iter().map(|cell| cell.len() + 16).sum(),
+    });
+    size_of::<Chunk>() + chunk.columns.len() * 16 + columns.sum::<usize>()
+}
+
+impl Replica {
+    /// Holds nothing until a join snapshot is complete.
+    pub fn new(schema: Arc<Schema>, limits: ReplicaLimits) -> Self {
+        Self {
+            archetypes: ArchetypeTable::new(Arc::clone(&schema), limits.archetypes),
+            schema,
+            chunks: BTreeMap::new(),
+            ticks: BTreeMap::new(),
+            assembling: None,
+            has_joined: false,
+            floor: Tick::ZERO,
+            newest_complete: Tick::ZERO,
+            frames: VecDeque::new(),
+            published: VecDeque::new(),
+            events: VecDeque::new(),
+            state_bytes: 0,
+            mutants: Mutants::NONE,
+            limits,
+        }
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "mutants")]
+    pub fn set_mutant(&mut self, mutant: Option<Mutant>) {
+        self.mutants = mutant.into();
+    }
+
+    /// What its components are.
+    pub const fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Takes archetype definitions. Known ones are compared.
+    pub fn add_archetypes(&mut self, definitions: &[ArchetypeDef]) -> Result<(), ReplicationError> {
+        definitions.iter().try_for_each(|definition| self.archetypes.define(definition)).map_err(ReplicationError::from)
+    }
+
+    /// Takes a piece of a snapshot. Pieces come in order; the first of another snapshot drops one under assembly.
+    ///
+    /// # Errors
+    /// Whatever contradicts itself; then nothing was applied, and the replica is what it was.
+    pub fn snapshot_piece(
+        &mut self,
+        id: u32,
+        tick: Tick,
+        index: u32,
+        count: u32,
+        is_repair: bool,
+        payload: &[u8],
+    ) -> Result<SnapshotProgress, ReplicationError> {
+        if index == 0 {
+            if is_repair && !self.has_joined {
+                return Err(ReplicationError::BadMessage("a repair before the join snapshot"));
+            }
+            self.assembling = Some(Assembling::new(id, tick, count, is_repair)?);
+        }
+        let max_chunks = self.max_chunks();
+        let Some(assembling) = &mut self.assembling else {
+            return Err(ReplicationError::BadMessage("a piece of a snapshot whose first one is not here"));
+        };
+        if (assembling.id, assembling.tick, assembling.is_repair) != (id, tick, is_repair) {
+            self.assembling = None;
+            return Err(ReplicationError::BadMessage("a piece of another snapshot"));
+        }
+        match assembling.add(index, count, payload, &self.archetypes, max_chunks) {
+            Ok(false) => Ok(assembling.progress()),
+            Ok(true) => {
+                let chunks = self.assembling.take().map_or_else(|| Ok(Vec::new()), Assembling::finish)?;
+                self.apply_snapshot(tick, is_repair, chunks)?;
+                Ok(SnapshotProgress::Complete { tick })
+            }
+            Err(error) => {
+                self.assembling = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn max_chunks(&self) -> usize {
+        WorldLimits { entities: self.limits.entities, archetypes: self.limits.archetypes }.chunks()
+    }
+
+    fn apply_snapshot(&mut self, tick: Tick, is_repair: bool, chunks: Vec<Arc<Chunk>>) -> Result<(), ReplicationError> {
+        if !is_repair {
+            self.check_entities(chunks.iter())?;
+            self.chunks.clear();
+            self.ticks.clear();
+            self.state_bytes = 0;
+            self.has_joined = true;
+        }
+        for chunk in chunks {
+            let known = self.chunks.entry(chunk.id).or_default();
+            self.state_bytes -= known.versions.iter().map(|(_, bytes)| bytes).sum::<usize>();
+            let bytes = own_bytes(&chunk, None);
+            self.state_bytes += bytes;
+            *known = ReplicaChunk { versions: [(chunk, bytes)].into(), ..ReplicaChunk::default() };
+        }
+        // Ticks before it cannot be told any more.
+        self.floor = self.floor.max(tick);
+        self.ticks = self.ticks.split_off(&self.floor);
+        if !is_repair && tick > self.newest_complete {
+            self.publish(tick);
+        }
+        Ok(())
+    }
+
+    fn check_entities<'a>(&self, chunks: impl Iterator<Item = &'a Arc<Chunk>>) -> Result<(), ReplicationError> {
+        let count: usize = chunks.map(|chunk| chunk.len()).sum();
+        if count > self.limits.entities {
+            return Err(ReplicationError::OverLimit { what: "entities", actual: count, limit: self.limits.entities });
+        }
+        Ok(())
+    }
+
+    /// Takes part `part` of `part_count` of a tick's delta.
+    ///
+    /// # Errors
+    /// Whatever contradicts itself or passes a limit; then nothing of the part was applied.
+    pub fn delta(
+        &mut self,
+        tick: Tick,
+        part: u16,
+        part_count: u16,
+        payload: &[u8],
+    ) -> Result<PartOutcome, ReplicationError> {
+        if tick == Tick::ZERO || part >= part_count || part_count as usize > MAX_PARTS {
+            return Err(ReplicationError::BadMessage("the part's number, count or tick"));
+        }
+        let too_old = tick.0.saturating_add(self.limits.frames as u32) < self.newest_complete.0;
+        if !self.has_joined || too_old {
+            return Ok(PartOutcome::Stale);
+        }
+        if let Some(open) = self.ticks.get(&tick) {
+            if open.count != part_count {
+                return Err(ReplicationError::BadMessage("two part counts of one tick"));
+            }
+            if open.received[part as usize / 64] >> (part % 64) & 1 == 1 {
+                return Ok(PartOutcome::Duplicate);
+            }
+        }
+        let (mut chunks, mut archetypes) = (Vec::new(), Vec::new());
+        let mut assemblies = Vec::new();
+        let mut is_stale = false;
+        for entry in Entries::new(payload, tick, false) {
+            match self.stage(&entry?)? {
+                Staged::Known => {}
+                Staged::Assembly(id, baseline, assembly) => assemblies.push((id, baseline, *assembly)),
+                Staged::NoBaseline(chunk) => chunks.push(chunk),
+                Staged::NoArchetype(archetype) => archetypes.push(archetype),
+                Staged::Stale => is_stale = true,
+            }
+        }
+        self.commit(assemblies)?;
+        if !chunks.is_empty() || !archetypes.is_empty() {
+            return Ok(PartOutcome::Missing { chunks, archetypes });
+        }
+        if is_stale {
+            return Ok(PartOutcome::Stale);
+        }
+        if tick > self.newest_complete && tick >= self.floor {
+            self.note_part(tick, part, part_count);
+        }
+        Ok(PartOutcome::Applied)
+    }
+
+    /// Decodes one entry beside the state.
+    fn stage(&self, entry: &Entry<'_>) -> Result<Staged, ReplicationError> {
+        let header = &entry.header;
+        let known = self.chunks.get(&header.chunk);
+        let newest = known.and_then(ReplicaChunk::newest);
+        if known.is_some_and(|known| known.version(header.version).is_some()) {
+            return Ok(Staged::Known);
+        }
+        let (base, archetype) = match header.baseline {
+            Baseline::None(id) => match self.archetypes.get(id) {
+                None => return Ok(Staged::NoArchetype(id)),
+                Some(archetype) => (None, archetype),
+            },
+            Baseline::Tick(tick) => {
+                let mut base = known.and_then(|known| known.version(tick));
+                if self.mutants.active(Mutant::AcceptStaleDelta) {
+                    base = newest;
+                }
+                match base {
+                    Some(base) => (Some(base), &base.archetype),
+                    // A version older than what is here is of no use; a newer one is.
+                    None if newest.is_some_and(|newest| newest.tick > header.version) => return Ok(Staged::Stale),
+                    None => return Ok(Staged::NoBaseline(header.chunk)),
+                }
+            }
+        };
+        if newest.is_some_and(|newest| newest.archetype.id != archetype.id) {
+            return Err(ReplicationError::BadRows { chunk: header.chunk, problem: "another archetype than before" });
+        }
+        let begun = known.and_then(|known| known.assemblies.iter().find(|other| other.version == header.version));
+        if begun.is_none() && known.is_some_and(|known| header.version <= known.given_up) {
+            return Ok(Staged::Stale);
+        }
+        let mut assembly = match begun {
+            Some(begun) if begun.archetype().id != archetype.id => {
+                return Err(ReplicationError::BadRows { chunk: header.chunk, problem: "two archetypes" });
+            }
+            Some(begun) => begun.clone(),
+            None => Assembly::new(header.chunk, archetype, header.version, base),
+        };
+        assembly.add(base, header.range, entry.body)?;
+        let baseline = if let Baseline::Tick(tick) = header.baseline { tick } else { Tick::ZERO };
+        Ok(Staged::Assembly(header.chunk, baseline, Box::new(assembly)))
+    }
+
+    /// Makes decoded entries part of the state: all of them, or, on an error, none.
+    fn commit(&mut self, assemblies: Vec<(ChunkId, Tick, Assembly)>) -> Result<(), ReplicationError> {
+        let mut finished = Vec::with_capacity(assemblies.len());
+        let mut begun = Vec::new();
+        for (id, baseline, assembly) in assemblies {
+            if assembly.is_whole() {
+                finished.push((baseline, assembly.finish()?));
+            } else {
+                begun.push((id, baseline, assembly));
+            }
+        }
+        let new = finished.iter().map(|(_, chunk)| chunk.id).chain(begun.iter().map(|(id, ..)| *id));
+        let count = self.chunks.len() + new.filter(|id| !self.chunks.contains_key(id)).count();
+        if count > self.max_chunks() {
+            return Err(ReplicationError::OverLimit { what: "chunks", actual: count, limit: self.max_chunks() });
+        }
+        if finished.iter().any(|(_, chunk)| self.chunks.get(&chunk.id).is_none_or(|known| known.newest().map_or(0, |old| old.len()) < chunk.len())) {
+            let replaced = |id: &ChunkId| finished.iter().any(|(_, chunk)| chunk.id == *id);
+            let kept = self.chunks.iter().filter(|(id, _)| !replaced(id)).filter_map(|(_, known)| known.newest());
+            self.check_entities(kept.chain(finished.iter().map(|(_, chunk)| chunk)))?;
+        }
+        for (id, baseline, assembly) in begun {
+            let known = self.chunks.entry(id).or_default();
+            known.newest_baseline = known.newest_baseline.max(baseline);
+            known.assemblies.retain(|other| other.version != assembly.version);
+            known.assemblies.push(assembly);
+            known.assemblies.sort_by_key(|other| other.version);
+            if known.assemblies.len() > self.limits.assemblies {
+                let oldest = known.assemblies.remove(0);
+                known.given_up = known.given_up.max(oldest.version);
+            }
+        }
+        for (baseline, chunk) in finished {
+            self.insert(baseline, chunk);
+        }
+        self.shrink()
+    }
+
+    fn insert(&mut self, baseline: Tick, chunk: Arc<Chunk>) {
+        // The oldest tick that a kept or coming frame can still ask for.
+        let horizon = self.frames.front().map_or(self.newest_complete, |frame| frame.tick);
+        let limit = self.limits.versions;
+        let known = self.chunks.entry(chunk.id).or_default();
+        known.newest_baseline = known.newest_baseline.max(baseline);
+        let at = known.versions.partition_point(|(other, _)| other.tick < chunk.tick);
+        let before = at.checked_sub(1).map(|at| &known.versions[at].0);
+        let bytes = own_bytes(&chunk, before.map(|before| &**before));
+        self.state_bytes += bytes;
+        known.assemblies.retain(|other| other.version != chunk.tick);
+        known.versions.insert(at, (chunk, bytes));
+        let keep = known.newest_baseline;
+        while known.versions.len() > 1
+            && known.versions[0].0.tick < keep
+            && known.versions[1].0.tick <= horizon
+        {
+            self.state_bytes -= known.versions.pop_front().map_or(0, |(_, bytes)| bytes);
+        }
+        // Acknowledgements do not get through: keep the baseline in use and the newest, drop from between.
+        while known.versions.len() > limit.max(2) {
+            self.state_bytes -= known.versions.remove(1).map_or(0, |(_, bytes)| bytes);
+        }
+    }
+
+    /// Keeps the bytes of all versions within their limit, at the cost of history.
+    fn shrink(&mut self) -> Result<(), ReplicationError> {
+        let limit = self.limits.state_bytes;
+        while self.state_bytes > limit && self.frames.len() > 2 {
+            self.frames.pop_front();
+            let horizon = self.frames[0].tick;
+            for known in self.chunks.values_mut() {
+                while known.versions.len() > 2 && known.versions[1].0.tick <= horizon {
+                    self.state_bytes -= known.versions.pop_front().map_or(0, |(_, bytes)| bytes);
+                }
+            }
+        }
+        if self.state_bytes > limit {
+            return Err(ReplicationError::OverLimit { what: "bytes of state", actual: self.state_bytes, limit });
+        }
+        Ok(())
+    }
+
+    fn note_part(&mut self, tick: Tick, part: u16, part_count: u16) {
+        let open = self.ticks.entry(tick).or_insert_with(|| OpenTick {
+            count: part_count,
+            received: vec![0; (part_count as usize).div_ceil(64)],
+            missing: part_count,
+        });
+        open.received[part as usize / 64] |= 1 << (part % 64);
+        open.missing -= 1;
+        if open.missing == 0 {
+            self.publish(tick);
+        } else if self.ticks.len() > self.limits.open_ticks {
+            self.ticks.pop_first();
+        }
+    }
+
+    /// The tick is complete: its state is a frame, and what came and went are events.
+    fn publish(&mut self, tick: Tick) {
+        self.newest_complete = tick;
+        self.ticks = self.ticks.split_off(&tick.next());
+        let chunks = self.chunks.values().filter_map(|known| known.at(tick)).filter(|chunk| !chunk.is_empty());
+        let frame = Arc::new(Frame::new(tick, chunks.cloned().collect()));
+        let empty = Frame::empty(Tick::ZERO);
+        let before = self.frames.back().map_or(&empty, |frame| &**frame);
+        self.events.extend(lifecycle::difference(before, &frame));
+        self.frames.push_back(Arc::clone(&frame));
+        while self.frames.len() > self.limits.frames {
+            self.frames.pop_front();
+        }
+        self.published.push_back(frame);
+        // Frames that nobody takes are not kept for them: the newest ones matter.
+        while self.published.len() > self.limits.frames {
+            self.published.pop_front();
+        }
+    }
+
+    /// The next frame that was not handed out yet; ascending ticks.
+    pub fn poll_frame(&mut self) -> Option<Arc<Frame>> {
+        self.published.pop_front()
+    }
+
+    /// The next event; each belongs to the frame of its tick.
+    pub fn poll_lifecycle(&mut self) -> Option<Lifecycle> {
+        self.events.pop_front()
+    }
+
+    /// The newest complete tick; [`Tick::ZERO`] before the join snapshot.
+    pub const fn newest_complete(&self) -> Tick {
+        self.newest_complete
+    }
+
+    /// True once a join snapshot was applied.
+    pub const fn has_joined(&self) -> bool {
+        self.has_joined
+    }
+
+    /// Kept frames, ascending.
+    pub const fn frames(&self) -> &VecDeque<Arc<Frame>> {
+        &self.frames
+    }
+
+    /// A kept frame.
+    pub fn frame(&self, tick: Tick) -> Option<&Arc<Frame>> {
+        self.frames.binary_search_by_key(&tick, |frame| frame.tick).ok().map(|at| &self.frames[at])
+    }
+
+    /// The fold of a kept frame.
+    pub fn fold(&self, tick: Tick) -> Option<u64> {
+        self.frame(tick).map(|frame| frame.fold())
+    }
+
+    /// The hashes of a kept frame: of all its chunks without columns, or (where `chunks` names some) of these with
+    /// them, as many as one report holds. A named chunk that is not here has hash 0 and no columns.
+    pub fn hash_details(&self, tick: Tick, chunks: &[ChunkId]) -> Vec<ChunkHashes> {
+        let Some(frame) = self.frame(tick) else { return Vec::new() };
+        if chunks.is_empty() {
+            let all = frame.chunks.iter();
+            return all.map(|chunk| ChunkHashes { chunk: chunk.id, hash: chunk.hash, columns: Vec::new() }).collect();
+        }
+        let mut room = MAX_COLUMN_HASHES;
+        let mut found = Vec::new();
+        for id in chunks {
+            let hashes = match frame.chunk(*id) {
+                Some(chunk) => {
+                    ChunkHashes { chunk: *id, hash: chunk.hash, columns: chunk.column_hashes.to_vec() }
+                }
+                None => ChunkHashes { chunk: *id, hash: 0, columns: Vec::new() },
+            };
+            let Some(left) = room.checked_sub(hashes.columns.len()) else { break };
+            room = left;
+            found.push(hashes);
+        }
+        found
+    }
+
+    /// Injects a fault: flips the lowest bit of one quantised lane in the newest version of a chunk, both picked by
+    /// `seed`, as a bug in a delta would have. For simulations: the comparison of hashes must find and repair it.
+    /// Gives what was hit; `None` without rows.
+    pub fn corrupt(&mut self, seed: u64) -> Option<(ChunkId, ComponentId, u16)> {
+        let mut places = Vec::new();
+        for known in self.chunks.values() {
+            if let Some(chunk) = known.newest() {
+                let columns = chunk.archetype.columns.iter().enumerate();
+                let fixed = columns.filter(|(_, shape)| shape.lanes.first().is_some_and(|lane| lane.max > 0));
+                places.extend(fixed.flat_map(|(column, _)| chunk.slots().map(move |slot| (chunk.id, column, slot))));
+            }
+        }
+        let (id, column, slot) = *places.get((seed % places.len().max(1) as u64) as usize)?;
+        let known = self.chunks.get_mut(&id)?;
+        let (newest, _) = known.versions.back_mut()?;
+        let mut chunk = Chunk::clone(newest);
+        let shape = &chunk.archetype.columns[column];
+        let (component, field) = (shape.component, shape.field as usize);
+        let mut lanes = chunk.lanes(column, slot).to_vec();
+        lanes[0] = if lanes[0] == shape.lanes[0].max { lanes[0] - 1 } else { lanes[0] + 1 };
+        chunk.set_cell(column, slot, CellRef::Lanes(&lanes));
+        chunk.rehash(Some(newest));
+        *newest = Arc::new(chunk);
+        let component = self.schema.component(component);
+        Some((id, component.id, component.fields[field].desc.id))
+    }
+
+    /// Bytes of all chunk versions, roughly.
+    pub const fn state_bytes(&self) -> usize {
+        self.state_bytes
+    }
+
+    /// Chunk versions and assemblies held: what tests bound.
+    pub fn held(&self) -> (usize, usize) {
+        let versions = self.chunks.values().map(|known| known.versions.len()).sum();
+        (versions, self.chunks.values().map(|known| known.assemblies.len()).sum())
+    }
+}
+
+enum Staged {
+    /// It is here already.
+    Known,
+    /// Decoded.
+    Assembly(ChunkId, Tick, Box<Assembly>),
+    NoBaseline(ChunkId),
+    NoArchetype(ArchetypeId),
+    /// Older than what is here, and its baseline is gone.
+    Stale,
+}
+
+const _: () = assert!(SLOTS == 64, "slot masks are one u64");

@@ -1,0 +1,6 @@
+//! The room as a whole: random worlds and histories over links that lose, repeat and reorder.
+
+mod hostile;
+mod links;
+mod rows;
+mod samples;
