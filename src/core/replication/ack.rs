@@ -68,7 +68,9 @@ impl AckTracker {
 /// The host's side: the sequences that an acknowledgement names, newest first.
 pub fn decode(newest: u32, mask: &[u8]) -> impl Iterator<Item = u32> {
     let older = mask.iter().enumerate().flat_map(move |(at, byte)| {
-        (0..8).filter(move |bit| byte >> bit & 1 == 1).filter_map(move |bit| newest.checked_sub(at as u32 * 8 + bit + 1))
+        (0..8)
+            .filter(move |bit| byte >> bit & 1 == 1)
+            .filter_map(move |bit| newest.checked_sub(at as u32 * 8 + bit + 1))
     });
     core::iter::once(newest).chain(older).filter(|sequence| *sequence != 0)
 }

@@ -32,7 +32,12 @@ impl Assembly {
     }
 
     /// Takes an entry's rows. On an error the assembly is not to be used.
-    pub fn add(&mut self, base: Option<&Arc<Chunk>>, range: SlotRange, body: &[u8]) -> Result<(), ReplicationError> {
+    pub fn add(
+        &mut self,
+        base: Option<&Arc<Chunk>>,
+        range: SlotRange,
+        body: &[u8],
+    ) -> Result<(), ReplicationError> {
         let same_start = match (&self.start, base) {
             (None, None) => true,
             (Some(start), Some(base)) => Arc::ptr_eq(start, base),
@@ -72,7 +77,10 @@ impl Assembly {
         }
         entities[..count].sort_unstable();
         if entities[..count].windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(ReplicationError::BadRows { chunk: self.chunk.id, problem: "one entity in two rows" });
+            return Err(ReplicationError::BadRows {
+                chunk: self.chunk.id,
+                problem: "one entity in two rows",
+            });
         }
         self.chunk.tick = self.version;
         self.chunk.rehash(self.start.as_deref());

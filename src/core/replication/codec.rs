@@ -95,14 +95,22 @@ const fn apply_residual(coded: u64, base: u64, bits: u32) -> u64 {
 /// Appends the body for a range of slots.
 ///
 /// `base` must be an earlier version of the same chunk.
-pub fn encode(current: &Chunk, base: Option<&Chunk>, range: SlotRange, mutants: Mutants, out: &mut BitWriter) {
+pub fn encode(
+    current: &Chunk,
+    base: Option<&Chunk>,
+    range: SlotRange,
+    mutants: Mutants,
+    out: &mut BitWriter,
+) {
     let before = base.map_or(0, |base| base.occupancy) & range.mask();
     let now = current.occupancy & range.mask();
     let mut operations = [None; SLOTS];
     let mut touched = 0u64;
     for slot in slots(before | now) {
         operations[slot] = match (base, before >> slot & 1 == 1, now >> slot & 1 == 1) {
-            (Some(base), true, true) if base.entities[slot] != current.entities[slot] => Some(Operation::Replace),
+            (Some(base), true, true) if base.entities[slot] != current.entities[slot] => {
+                Some(Operation::Replace)
+            }
             (Some(base), true, true) => {
                 let same = current
                     .columns
@@ -131,14 +139,16 @@ pub fn encode(current: &Chunk, base: Option<&Chunk>, range: SlotRange, mutants: 
             out.put_bool(operations[slot] == Some(Operation::Replace));
         }
     }
-    let changed: Vec<usize> = slots(touched).filter(|slot| operations[*slot] == Some(Operation::Change)).collect();
+    let changed: Vec<usize> =
+        slots(touched).filter(|slot| operations[*slot] == Some(Operation::Change)).collect();
     let shapes = &current.archetype.columns;
     // Only columns in which some row changed take part in the rows' masks.
     let mut active = Vec::new();
     if let (Some(base), false) = (base, changed.is_empty()) {
         for column in 0..shapes.len() {
-            let differs =
-                changed.iter().any(|slot| current.columns[column].get(*slot) != base.columns[column].get(*slot));
+            let differs = changed
+                .iter()
+                .any(|slot| current.columns[column].get(*slot) != base.columns[column].get(*slot));
             out.put_bool(differs);
             if differs {
                 active.push(column);
@@ -158,7 +168,9 @@ pub fn encode(current: &Chunk, base: Option<&Chunk>, range: SlotRange, mutants: 
                     set.pop();
                 }
                 if active.len() > 1 {
-                    active.iter().for_each(|column| out.put_bool(set.contains(column)));
+                    for column in &active {
+                        out.put_bool(set.contains(column));
+                    }
                 }
                 for column in set {
                     let (new, old) = (current.columns[column].get(slot), base.columns[column].get(slot));
@@ -209,7 +221,11 @@ fn get_touched(range: SlotRange, input: &mut BitReader<'_>) -> Result<u64, WireE
     if !input.get_bool()? {
         let touched = input.get(range.len())? << range.first;
         let canonical = 6 + 6 * touched.count_ones() >= range.len();
-        return if canonical { Ok(touched) } else { Err(WireError::Malformed("bitmap of slots where a list is shorter")) };
+        return if canonical {
+            Ok(touched)
+        } else {
+            Err(WireError::Malformed("bitmap of slots where a list is shorter"))
+        };
     }
     let count = input.get(6)? as u32;
     if 6 + 6 * count >= range.len() {
@@ -229,15 +245,23 @@ fn get_touched(range: SlotRange, input: &mut BitReader<'_>) -> Result<u64, WireE
 
 fn put_whole(shape: &ColumnShape, cell: CellRef<'_>, out: &mut BitWriter) {
     match (cell, &shape.kind) {
-        (CellRef::Lanes(lanes), _) => lanes.iter().zip(&shape.lanes).for_each(|(lane, shape)| out.put(*lane, shape.bits)),
+        (CellRef::Lanes(lanes), _) => {
+            for (lane, shape) in lanes.iter().zip(&shape.lanes) {
+                out.put(*lane, shape.bits);
+            }
+        }
         (CellRef::Bytes(bytes), FieldKind::List { item, max_len }) => {
             let (width, bits) = (item.cell_bytes(), item.lane().bits);
             out.put((bytes.len() / width) as u64, count_bits(*max_len));
-            bytes.chunks_exact(width).for_each(|element| out.put(crate::schema::quantise::list_lane(element), bits));
+            bytes
+                .chunks_exact(width)
+                .for_each(|element| out.put(crate::schema::quantise::list_lane(element), bits));
         }
         (CellRef::Bytes(bytes), kind) => {
             out.put(bytes.len() as u64, count_bits(kind.max_len()));
-            bytes.iter().for_each(|byte| out.put(u64::from(*byte), 8));
+            for byte in bytes {
+                out.put(u64::from(*byte), 8);
+            }
         }
     }
 }

@@ -114,14 +114,16 @@ impl History {
         if self.fold(tick).is_none() {
             return Vec::new();
         }
-        let theirs: BTreeMap<ChunkId, u64> = reported.iter().map(|hashes| (hashes.chunk, hashes.hash)).collect();
+        let theirs: BTreeMap<ChunkId, u64> =
+            reported.iter().map(|hashes| (hashes.chunk, hashes.hash)).collect();
         let last = theirs.last_key_value().map(|(chunk, _)| *chunk);
         let mut differing: Vec<ChunkId> = self
             .chunks
             .keys()
             .copied()
             .filter(|chunk| {
-                let own = self.at(*chunk, tick).filter(|version| !version.is_empty).map(|version| version.hash);
+                let own =
+                    self.at(*chunk, tick).filter(|version| !version.is_empty).map(|version| version.hash);
                 let seen = !is_cut || last.is_some_and(|last| *chunk <= last);
                 seen && own != theirs.get(chunk).copied()
             })
@@ -157,7 +159,9 @@ impl History {
                 continue;
             }
             let before = found.len();
-            for ((own_hash, hash), shape) in own.columns.iter().zip(&hashes.columns).zip(&own.archetype.columns) {
+            for ((own_hash, hash), shape) in
+                own.columns.iter().zip(&hashes.columns).zip(&own.archetype.columns)
+            {
                 if own_hash != hash {
                     let component = schema.component(shape.component);
                     let field = &component.fields[shape.field as usize].desc;

@@ -100,11 +100,11 @@ impl LinkChunk {
         if self.acked.as_ref().is_some_and(|acked| acked.tick >= chunk.tick) {
             return;
         }
-        let _old = self.acked.replace(Arc::clone(chunk));
         #[cfg(feature = "mutants")]
         {
-            self.stale = _old;
+            self.stale.clone_from(&self.acked);
         }
+        self.acked = Some(Arc::clone(chunk));
         if self.pending.as_ref().is_some_and(|pending| pending.tick <= chunk.tick) {
             self.pending = None;
         }
@@ -228,7 +228,12 @@ impl HostReplication {
     ///
     /// # Errors
     /// Without such a link, before the first tick, or with too many snapshots under way.
-    pub fn begin_snapshot(&mut self, key: LinkKey, id: u32, scope: Scope<'_>) -> Result<Snapshot, ReplicationError> {
+    pub fn begin_snapshot(
+        &mut self,
+        key: LinkKey,
+        id: u32,
+        scope: Scope<'_>,
+    ) -> Result<Snapshot, ReplicationError> {
         if self.tick == Tick::ZERO {
             return Err(ReplicationError::NoTick(self.tick));
         }
@@ -259,7 +264,12 @@ impl HostReplication {
         } else {
             for chunk in &chunks {
                 let state = link.chunks.entry(chunk.id).or_default();
-                *state = LinkChunk { generation: state.generation + 1, is_paused: true, sent: true, ..LinkChunk::default() };
+                *state = LinkChunk {
+                    generation: state.generation + 1,
+                    is_paused: true,
+                    sent: true,
+                    ..LinkChunk::default()
+                };
             }
         }
         let sent = link.archetypes_sent;
@@ -317,14 +327,15 @@ impl HostReplication {
     fn encode(&mut self, chunk: &Arc<Chunk>, base: Option<&Arc<Chunk>>, budget: usize) -> Arc<Encoding> {
         let baseline = base.map_or(Tick::ZERO, |base| base.tick);
         let known = self.cache.get(&chunk.id).and_then(|known| {
-            known.iter().find(|known| {
-                (known.version, known.baseline, known.budget) == (chunk.tick, baseline, budget)
-            })
+            known
+                .iter()
+                .find(|known| (known.version, known.baseline, known.budget) == (chunk.tick, baseline, budget))
         });
         if let Some(known) = known {
             return Arc::clone(known);
         }
-        let mut encoding = Encoding { version: chunk.tick, baseline, budget, reliable: false, ranges: Vec::new() };
+        let mut encoding =
+            Encoding { version: chunk.tick, baseline, budget, reliable: false, ranges: Vec::new() };
         let mut limit = budget;
         let mut stack = vec![SlotRange::ALL];
         while let Some(range) = stack.pop() {
@@ -501,7 +512,8 @@ impl HostReplication {
 
     /// Notes under which sequence of the state lane a part went out. Parts on the reliable lane need no note.
     pub fn on_sent(&mut self, key: LinkKey, sequence: u32, receipt: Receipt) {
-        let (tick, limit, skip) = (self.tick, self.limits.in_flight, self.mutants.active(Mutant::SkipAckCheck));
+        let (tick, limit, skip) =
+            (self.tick, self.limits.in_flight, self.mutants.active(Mutant::SkipAckCheck));
         let Some(link) = self.links.get_mut(&key) else { return };
         link.in_flight.insert(sequence, (tick, receipt));
         while link.in_flight.len() > limit {
@@ -547,7 +559,9 @@ impl HostReplication {
     /// The peer has no baseline for this chunk: it gets the whole of it with the next tick. A chunk that is on its way
     /// on the reliable lane, or in a repair, comes anyway.
     pub fn reset_chunk(&mut self, key: LinkKey, chunk: ChunkId) {
-        let Some(state) = self.links.get_mut(&key).and_then(|link| link.chunks.get_mut(&chunk)) else { return };
+        let Some(state) = self.links.get_mut(&key).and_then(|link| link.chunks.get_mut(&chunk)) else {
+            return;
+        };
         if state.pending.is_none() && !state.is_paused {
             *state = LinkChunk { generation: state.generation + 1, sent: true, ..LinkChunk::default() };
         }

@@ -53,17 +53,22 @@ pub enum Lifecycle {
     },
 }
 
+fn rows<'a>(chunks: impl Iterator<Item = &'a Arc<Chunk>>) -> BTreeMap<EntityId, RowRef<'a>> {
+    chunks
+        .flat_map(|chunk| chunk.slots().map(move |slot| (chunk.entities[slot], RowRef { chunk, slot })))
+        .collect()
+}
+
 /// The difference of two frames: despawns, then spawns, then changes, each ascending by entity id.
 pub fn difference(old: &Frame, new: &Frame) -> Vec<Lifecycle> {
     let tick = new.tick;
-    let old_chunks: BTreeMap<ChunkId, &Arc<Chunk>> = old.chunks.iter().map(|chunk| (chunk.id, chunk)).collect();
-    let new_chunks: BTreeMap<ChunkId, &Arc<Chunk>> = new.chunks.iter().map(|chunk| (chunk.id, chunk)).collect();
+    let old_chunks: BTreeMap<ChunkId, &Arc<Chunk>> =
+        old.chunks.iter().map(|chunk| (chunk.id, chunk)).collect();
+    let new_chunks: BTreeMap<ChunkId, &Arc<Chunk>> =
+        new.chunks.iter().map(|chunk| (chunk.id, chunk)).collect();
     let touched = |chunk: &&Arc<Chunk>, others: &BTreeMap<ChunkId, &Arc<Chunk>>| {
         others.get(&chunk.id).is_none_or(|other| !Arc::ptr_eq(chunk, other))
     };
-    fn rows<'a>(chunks: impl Iterator<Item = &'a Arc<Chunk>>) -> BTreeMap<EntityId, RowRef<'a>> {
-        chunks.flat_map(|chunk| chunk.slots().map(move |slot| (chunk.entities[slot], RowRef { chunk, slot }))).collect()
-    }
     let before = rows(old.chunks.iter().filter(|chunk| touched(chunk, &new_chunks)));
     let after = rows(new.chunks.iter().filter(|chunk| touched(chunk, &old_chunks)));
     let mut events: Vec<Lifecycle> = before
@@ -74,17 +79,32 @@ pub fn difference(old: &Frame, new: &Frame) -> Vec<Lifecycle> {
     for (entity, row) in &after {
         if !before.contains_key(entity) {
             let info = row.info();
-            events.push(Lifecycle::Spawned { tick, entity: *entity, type_id: info.type_id, owner: info.owner });
+            events.push(Lifecycle::Spawned {
+                tick,
+                entity: *entity,
+                type_id: info.type_id,
+                owner: info.owner,
+            });
         }
     }
     for (entity, row) in &after {
         if let Some(old) = before.get(entity) {
             let (old, new) = (old.info(), row.info());
             if old.owner != new.owner {
-                events.push(Lifecycle::OwnerChanged { tick, entity: *entity, from: old.owner, to: new.owner });
+                events.push(Lifecycle::OwnerChanged {
+                    tick,
+                    entity: *entity,
+                    from: old.owner,
+                    to: new.owner,
+                });
             }
             if old.parent != new.parent {
-                events.push(Lifecycle::ParentChanged { tick, entity: *entity, from: old.parent, to: new.parent });
+                events.push(Lifecycle::ParentChanged {
+                    tick,
+                    entity: *entity,
+                    from: old.parent,
+                    to: new.parent,
+                });
             }
         }
     }

@@ -102,11 +102,14 @@ pub struct Replica {
 
 /// Bytes of the columns of `chunk` that it does not share with `other`.
 fn own_bytes(chunk: &Chunk, other: Option<&Chunk>) -> usize {
-    let shared = |at: usize| other.is_some_and(|other| other.columns.get(at).is_some_and(|o| Arc::ptr_eq(o, &chunk.columns[at])));
-    let columns = chunk.columns.iter().enumerate().filter(|(at, _)| !shared(*at)).map(|(_, column)| match &**column {
-        Column::Fixed { cells, .. } => cells.len() * 8,
-        Column::Variable { cells } => cells.iter().map(|cell| cell.len() + 16).sum(),
-    });
+    let shared = |at: usize| {
+        other.is_some_and(|other| other.columns.get(at).is_some_and(|o| Arc::ptr_eq(o, &chunk.columns[at])))
+    };
+    let columns =
+        chunk.columns.iter().enumerate().filter(|(at, _)| !shared(*at)).map(|(_, column)| match &**column {
+            Column::Fixed { cells, .. } => cells.len() * 8,
+            Column::Variable { cells } => cells.iter().map(|cell| cell.len() + 16).sum(),
+        });
     size_of::<Chunk>() + chunk.columns.len() * 16 + columns.sum::<usize>()
 }
 
@@ -144,7 +147,10 @@ impl Replica {
 
     /// Takes archetype definitions. Known ones are compared.
     pub fn add_archetypes(&mut self, definitions: &[ArchetypeDef]) -> Result<(), ReplicationError> {
-        definitions.iter().try_for_each(|definition| self.archetypes.define(definition)).map_err(ReplicationError::from)
+        definitions
+            .iter()
+            .try_for_each(|definition| self.archetypes.define(definition))
+            .map_err(ReplicationError::from)
     }
 
     /// Takes a piece of a snapshot. Pieces come in order; the first of another snapshot drops one under assembly.
@@ -192,7 +198,12 @@ impl Replica {
         WorldLimits { entities: self.limits.entities, archetypes: self.limits.archetypes }.chunks()
     }
 
-    fn apply_snapshot(&mut self, tick: Tick, is_repair: bool, chunks: Vec<Arc<Chunk>>) -> Result<(), ReplicationError> {
+    fn apply_snapshot(
+        &mut self,
+        tick: Tick,
+        is_repair: bool,
+        chunks: Vec<Arc<Chunk>>,
+    ) -> Result<(), ReplicationError> {
         if !is_repair {
             self.check_entities(chunks.iter())?;
             self.chunks.clear();
@@ -216,10 +227,17 @@ impl Replica {
         Ok(())
     }
 
-    fn check_entities<'a>(&self, chunks: impl Iterator<Item = &'a Arc<Chunk>>) -> Result<(), ReplicationError> {
+    fn check_entities<'a>(
+        &self,
+        chunks: impl Iterator<Item = &'a Arc<Chunk>>,
+    ) -> Result<(), ReplicationError> {
         let count: usize = chunks.map(|chunk| chunk.len()).sum();
         if count > self.limits.entities {
-            return Err(ReplicationError::OverLimit { what: "entities", actual: count, limit: self.limits.entities });
+            return Err(ReplicationError::OverLimit {
+                what: "entities",
+                actual: count,
+                limit: self.limits.entities,
+            });
         }
         Ok(())
     }
@@ -296,15 +314,21 @@ impl Replica {
                 match base {
                     Some(base) => (Some(base), &base.archetype),
                     // A version older than what is here is of no use; a newer one is.
-                    None if newest.is_some_and(|newest| newest.tick > header.version) => return Ok(Staged::Stale),
+                    None if newest.is_some_and(|newest| newest.tick > header.version) => {
+                        return Ok(Staged::Stale);
+                    }
                     None => return Ok(Staged::NoBaseline(header.chunk)),
                 }
             }
         };
         if newest.is_some_and(|newest| newest.archetype.id != archetype.id) {
-            return Err(ReplicationError::BadRows { chunk: header.chunk, problem: "another archetype than before" });
+            return Err(ReplicationError::BadRows {
+                chunk: header.chunk,
+                problem: "another archetype than before",
+            });
         }
-        let begun = known.and_then(|known| known.assemblies.iter().find(|other| other.version == header.version));
+        let begun =
+            known.and_then(|known| known.assemblies.iter().find(|other| other.version == header.version));
         if begun.is_none() && known.is_some_and(|known| header.version <= known.given_up) {
             return Ok(Staged::Stale);
         }
@@ -334,11 +358,20 @@ impl Replica {
         let new = finished.iter().map(|(_, chunk)| chunk.id).chain(begun.iter().map(|(id, ..)| *id));
         let count = self.chunks.len() + new.filter(|id| !self.chunks.contains_key(id)).count();
         if count > self.max_chunks() {
-            return Err(ReplicationError::OverLimit { what: "chunks", actual: count, limit: self.max_chunks() });
+            return Err(ReplicationError::OverLimit {
+                what: "chunks",
+                actual: count,
+                limit: self.max_chunks(),
+            });
         }
-        if finished.iter().any(|(_, chunk)| self.chunks.get(&chunk.id).is_none_or(|known| known.newest().map_or(0, |old| old.len()) < chunk.len())) {
+        if finished.iter().any(|(_, chunk)| {
+            self.chunks
+                .get(&chunk.id)
+                .is_none_or(|known| known.newest().map_or(0, |old| old.len()) < chunk.len())
+        }) {
             let replaced = |id: &ChunkId| finished.iter().any(|(_, chunk)| chunk.id == *id);
-            let kept = self.chunks.iter().filter(|(id, _)| !replaced(id)).filter_map(|(_, known)| known.newest());
+            let kept =
+                self.chunks.iter().filter(|(id, _)| !replaced(id)).filter_map(|(_, known)| known.newest());
             self.check_entities(kept.chain(finished.iter().map(|(_, chunk)| chunk)))?;
         }
         for (id, baseline, assembly) in begun {
@@ -396,7 +429,11 @@ impl Replica {
             }
         }
         if self.state_bytes > limit {
-            return Err(ReplicationError::OverLimit { what: "bytes of state", actual: self.state_bytes, limit });
+            return Err(ReplicationError::OverLimit {
+                what: "bytes of state",
+                actual: self.state_bytes,
+                limit,
+            });
         }
         Ok(())
     }
@@ -420,7 +457,8 @@ impl Replica {
     fn publish(&mut self, tick: Tick) {
         self.newest_complete = tick;
         self.ticks = self.ticks.split_off(&tick.next());
-        let chunks = self.chunks.values().filter_map(|known| known.at(tick)).filter(|chunk| !chunk.is_empty());
+        let chunks =
+            self.chunks.values().filter_map(|known| known.at(tick)).filter(|chunk| !chunk.is_empty());
         let frame = Arc::new(Frame::new(tick, chunks.cloned().collect()));
         let empty = Frame::empty(Tick::ZERO);
         let before = self.frames.back().map_or(&empty, |frame| &**frame);
@@ -477,7 +515,9 @@ impl Replica {
         let Some(frame) = self.frame(tick) else { return Vec::new() };
         if chunks.is_empty() {
             let all = frame.chunks.iter();
-            return all.map(|chunk| ChunkHashes { chunk: chunk.id, hash: chunk.hash, columns: Vec::new() }).collect();
+            return all
+                .map(|chunk| ChunkHashes { chunk: chunk.id, hash: chunk.hash, columns: Vec::new() })
+                .collect();
         }
         let mut room = MAX_COLUMN_HASHES;
         let mut found = Vec::new();
@@ -504,7 +544,9 @@ impl Replica {
             if let Some(chunk) = known.newest() {
                 let columns = chunk.archetype.columns.iter().enumerate();
                 let fixed = columns.filter(|(_, shape)| shape.lanes.first().is_some_and(|lane| lane.max > 0));
-                places.extend(fixed.flat_map(|(column, _)| chunk.slots().map(move |slot| (chunk.id, column, slot))));
+                places.extend(
+                    fixed.flat_map(|(column, _)| chunk.slots().map(move |slot| (chunk.id, column, slot))),
+                );
             }
         }
         let (id, column, slot) = *places.get((seed % places.len().max(1) as u64) as usize)?;

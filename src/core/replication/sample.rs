@@ -67,6 +67,10 @@ struct Blend<'a> {
 ///
 /// # Errors
 /// Of the arguments alone: an unknown component or field, or an `out` that is shorter than a row.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what, whose, when, how and where to: a struct would only be taken apart"
+)]
 pub fn sample(
     frames: &[Arc<Frame>],
     schema: &Schema,
@@ -110,7 +114,7 @@ pub fn sample(
         let Some(newer_row) = row(older) else { return Ok(missing) };
         let newest = f64::from(frames[older].tick.0);
         let beyond = (tick - newest).min(options.max_extrapolation_ticks.max(0.0));
-        if tick == newest {
+        if tick <= newest {
             let mut outcome = hold(Some(newer_row), out);
             outcome.code = SampleCode::Interpolated;
             return Ok(outcome);
@@ -141,7 +145,9 @@ fn write(
     let teleported = options.teleport_distance.is_some_and(|distance| {
         selection.fields.clone().any(|at| {
             let desc = &fields[at].desc;
-            let (FieldKind::Vector { range, .. } | FieldKind::DVec3(range)) = &desc.kind else { return false };
+            let (FieldKind::Vector { range, .. } | FieldKind::DVec3(range)) = &desc.kind else {
+                return false;
+            };
             let (CellRef::Lanes(older), CellRef::Lanes(newer)) = cells(at) else { return false };
             let step = |(a, b): (&u64, &u64)| dequantise_float(*b, range) - dequantise_float(*a, range);
             let moved = older.iter().zip(newer).map(step).map(|part| part * part).sum::<f64>().sqrt();
@@ -189,7 +195,8 @@ fn blend_lanes(kind: &FieldKind, older: &[u64], newer: &[u64], part: f64, out: &
             }
         }
         FieldKind::Quat { bits } => {
-            let lanes = |cell: &[u64]| dequantise_quat([cell[0], cell[1], cell[2], cell[3]], *bits).map(f64::from);
+            let lanes =
+                |cell: &[u64]| dequantise_quat([cell[0], cell[1], cell[2], cell[3]], *bits).map(f64::from);
             let blended = nlerp(lanes(older), lanes(newer), part);
             for (part, out) in blended.iter().zip(out.chunks_exact_mut(4)) {
                 out.copy_from_slice(&(*part as f32).to_le_bytes());

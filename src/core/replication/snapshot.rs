@@ -90,7 +90,9 @@ impl Assembling {
         if index != self.next || count != self.count {
             return Err(ReplicationError::BadMessage("a piece of a snapshot that is not the next one"));
         }
-        let Some((fold, entries)) = payload.split_first_chunk::<8>() else { return Err(WireError::Truncated.into()) };
+        let Some((fold, entries)) = payload.split_first_chunk::<8>() else {
+            return Err(WireError::Truncated.into());
+        };
         let fold = u64::from_le_bytes(*fold);
         if index == 0 {
             self.fold = fold;
@@ -101,8 +103,11 @@ impl Assembling {
             let entry = entry?;
             let header = entry.header;
             let bad = |problem| ReplicationError::BadRows { chunk: header.chunk, problem };
-            let Baseline::None(archetype) = header.baseline else { return Err(bad("a baseline in a snapshot")) };
-            let archetype = archetypes.get(archetype).ok_or_else(|| bad("an archetype that is not defined"))?;
+            let Baseline::None(archetype) = header.baseline else {
+                return Err(bad("a baseline in a snapshot"));
+            };
+            let archetype =
+                archetypes.get(archetype).ok_or_else(|| bad("an archetype that is not defined"))?;
             if self.chunks.len() >= max_chunks && !self.chunks.contains_key(&header.chunk) {
                 return Err(ReplicationError::OverLimit {
                     what: "chunks",

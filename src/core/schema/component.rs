@@ -9,7 +9,8 @@ use super::field::{Authority, Cell, Field, FieldDesc};
 use super::id::{KEY, component_id, siphash_2_4};
 use super::layout::{self, ComponentLayout};
 use super::limits::{
-    MAX_DOCS_BYTES, MAX_FIELDS, MAX_LANES, MAX_NAME_BYTES, MAX_PACKED_BYTES, MAX_STRUCT_BYTES, MAX_VERSION_BYTES,
+    MAX_DOCS_BYTES, MAX_FIELDS, MAX_LANES, MAX_NAME_BYTES, MAX_PACKED_BYTES, MAX_STRUCT_BYTES,
+    MAX_VERSION_BYTES,
 };
 use crate::types::ComponentId;
 
@@ -117,8 +118,12 @@ pub struct Component {
 impl Component {
     /// Checks a description.
     pub fn freeze(mut desc: ComponentDesc) -> Result<Self, SchemaError> {
-        let bad = |desc: &ComponentDesc, problem| SchemaError::BadComponent { component: desc.name.clone(), problem };
-        if desc.name.is_empty() || desc.name.len() > MAX_NAME_BYTES || desc.name.chars().any(char::is_control) {
+        let bad = |desc: &ComponentDesc, problem| SchemaError::BadComponent {
+            component: desc.name.clone(),
+            problem,
+        };
+        if desc.name.is_empty() || desc.name.len() > MAX_NAME_BYTES || desc.name.chars().any(char::is_control)
+        {
             return Err(bad(&desc, "the name is empty, too long or has control characters"));
         }
         if desc.docs.len() > MAX_DOCS_BYTES {
@@ -132,14 +137,20 @@ impl Component {
             return Err(bad(&desc, "it has no fields"));
         }
         if desc.fields.len() > MAX_FIELDS {
-            return Err(SchemaError::OverLimit { what: "fields of a component", actual: desc.fields.len(), limit: MAX_FIELDS });
+            return Err(SchemaError::OverLimit {
+                what: "fields of a component",
+                actual: desc.fields.len(),
+                limit: MAX_FIELDS,
+            });
         }
         let mut cells = Vec::with_capacity(desc.fields.len());
         for field in &desc.fields {
             cells.push(field.check(&desc.name)?);
         }
         for (index, second) in desc.fields.iter().enumerate() {
-            if let Some(first) = desc.fields[..index].iter().find(|first| first.id == second.id || first.name == second.name) {
+            if let Some(first) =
+                desc.fields[..index].iter().find(|first| first.id == second.id || first.name == second.name)
+            {
                 return Err(SchemaError::DuplicateField {
                     component: desc.name.clone(),
                     first: first.name.clone(),
@@ -165,7 +176,11 @@ impl Component {
         desc.fields.sort_by_key(|field| field.id);
         let lanes = fields.iter().map(|field| field.lanes.len()).sum();
         if lanes > MAX_LANES {
-            return Err(SchemaError::OverLimit { what: "lanes of a component", actual: lanes, limit: MAX_LANES });
+            return Err(SchemaError::OverLimit {
+                what: "lanes of a component",
+                actual: lanes,
+                limit: MAX_LANES,
+            });
         }
         if placed.size_bytes > MAX_STRUCT_BYTES {
             return Err(SchemaError::OverLimit {
@@ -174,9 +189,14 @@ impl Component {
                 limit: MAX_STRUCT_BYTES,
             });
         }
-        let packed = fields.iter().map(|field| field.desc.kind.max_packed_bits() + 2).sum::<usize>().div_ceil(8);
+        let packed =
+            fields.iter().map(|field| field.desc.kind.max_packed_bits() + 2).sum::<usize>().div_ceil(8);
         if packed > MAX_PACKED_BYTES {
-            return Err(SchemaError::OverLimit { what: "packed bytes of a row", actual: packed, limit: MAX_PACKED_BYTES });
+            return Err(SchemaError::OverLimit {
+                what: "packed bytes of a row",
+                actual: packed,
+                limit: MAX_PACKED_BYTES,
+            });
         }
         let offsets = fields.iter().map(|field| field.offset_bytes).collect();
         let mut component = Self {
@@ -212,10 +232,17 @@ impl Component {
         for field in &self.fields {
             let desc = &field.desc;
             out.extend_from_slice(&desc.id.to_le_bytes());
-            out.extend_from_slice(&[desc.kind.code(), desc.predictor.code(), desc.diff.code(), u8::from(desc.document)]);
+            out.extend_from_slice(&[
+                desc.kind.code(),
+                desc.predictor.code(),
+                desc.diff.code(),
+                u8::from(desc.document),
+            ]);
             desc.kind.hash_input(out);
             match &field.default_cell {
-                Cell::Lanes(lanes) => lanes.iter().for_each(|lane| out.extend_from_slice(&lane.to_le_bytes())),
+                Cell::Lanes(lanes) => {
+                    lanes.iter().for_each(|lane| out.extend_from_slice(&lane.to_le_bytes()));
+                }
                 Cell::Bytes(bytes) => {
                     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
                     out.extend_from_slice(bytes);
@@ -232,7 +259,11 @@ mod tests {
 
     fn pose() -> ComponentDesc {
         ComponentDesc::new("demo.pose")
-            .field(FieldDesc::new(1, "position", FieldKind::vec3(Range::new(-32.0, 31.9990234375, 1.0 / 1024.0))))
+            .field(FieldDesc::new(
+                1,
+                "position",
+                FieldKind::vec3(Range::new(-32.0, 31.9990234375, 1.0 / 1024.0)),
+            ))
             .field(FieldDesc::new(2, "rotation", FieldKind::Quat { bits: 10 }))
     }
 
@@ -249,7 +280,10 @@ mod tests {
             ("document", with(|d| d.fields[0].document = true)),
             ("bits", with(|d| d.fields[1].kind = FieldKind::Quat { bits: 11 })),
             ("bound", with(|d| d.fields[0].kind = FieldKind::vec3(Range::new(-32.0, 16.0, 1.0 / 1024.0)))),
-            ("step", with(|d| d.fields[0].kind = FieldKind::vec3(Range::new(-32.0, 31.9990234375, 1.0 / 512.0)))),
+            (
+                "step",
+                with(|d| d.fields[0].kind = FieldKind::vec3(Range::new(-32.0, 31.9990234375, 1.0 / 512.0))),
+            ),
             ("field id", with(|d| d.fields[1].id = 3)),
             ("default", with(|d| d.fields[0].default = Value::Numbers(vec![1.0, 0.0, 0.0]))),
             ("kind", with(|d| d.fields[1].kind = FieldKind::int(IntType::U32))),
@@ -276,17 +310,43 @@ mod tests {
             ("no name", ComponentDesc::new("").field(field(1, FieldKind::Entity))),
             ("no fields", ComponentDesc::new("a")),
             ("field id 0", ComponentDesc::new("a").field(field(0, FieldKind::Entity))),
-            ("same id", ComponentDesc::new("a").field(field(1, FieldKind::Entity)).field(FieldDesc::new(1, "x", FieldKind::Entity))),
-            ("same name", ComponentDesc::new("a").field(field(1, FieldKind::Entity)).field(FieldDesc::new(2, "f1", FieldKind::Entity))),
+            (
+                "same id",
+                ComponentDesc::new("a").field(field(1, FieldKind::Entity)).field(FieldDesc::new(
+                    1,
+                    "x",
+                    FieldKind::Entity,
+                )),
+            ),
+            (
+                "same name",
+                ComponentDesc::new("a").field(field(1, FieldKind::Entity)).field(FieldDesc::new(
+                    2,
+                    "f1",
+                    FieldKind::Entity,
+                )),
+            ),
             ("empty range", ComponentDesc::new("a").field(field(1, range(1.0, 1.0, 0.5)))),
             ("NaN", ComponentDesc::new("a").field(field(1, range(f64::NAN, 1.0, 0.5)))),
             ("no step", ComponentDesc::new("a").field(field(1, range(0.0, 1.0, 0.0)))),
             ("too fine for f32", ComponentDesc::new("a").field(field(1, range(-1e5, 1e5, 1e-3)))),
             ("65 flags", ComponentDesc::new("a").field(field(1, FieldKind::Flags { bits: 65 }))),
-            ("u8 up to 256", ComponentDesc::new("a").field(field(1, FieldKind::Int { ty: IntType::U8, min: 0, max: 256 }))),
+            (
+                "u8 up to 256",
+                ComponentDesc::new("a").field(field(1, FieldKind::Int { ty: IntType::U8, min: 0, max: 256 })),
+            ),
             ("huge string", ComponentDesc::new("a").field(field(1, FieldKind::String { max_len: u16::MAX }))),
-            ("default out of range", ComponentDesc::new("a").field(field(1, range(0.0, 1.0, 0.5)).default_value(Value::Numbers(vec![2.0])))),
-            ("overlap", ComponentDesc::new("a").field(field(1, FieldKind::Entity).offset(0)).field(field(2, FieldKind::Entity).offset(4))),
+            (
+                "default out of range",
+                ComponentDesc::new("a")
+                    .field(field(1, range(0.0, 1.0, 0.5)).default_value(Value::Numbers(vec![2.0]))),
+            ),
+            (
+                "overlap",
+                ComponentDesc::new("a")
+                    .field(field(1, FieldKind::Entity).offset(0))
+                    .field(field(2, FieldKind::Entity).offset(4)),
+            ),
             ("outside", ComponentDesc::new("a").size_bytes(8).field(field(1, FieldKind::Entity).offset(8))),
         ] {
             assert!(Component::freeze(desc).is_err(), "{what} was accepted");

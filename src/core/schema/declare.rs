@@ -8,7 +8,7 @@
 //! The struct goes to engine memory and back field by field, without looking at its bytes: no `unsafe` and no rule
 //! about padding.
 
-use super::field::FieldKind;
+use super::kind::FieldKind;
 use super::{ComponentDesc, Registry, SchemaError};
 use crate::types::{ComponentId, EntityId};
 

@@ -1,6 +1,8 @@
 //! The little JSON a manifest needs: a reader with limits, and string quoting. Numbers stay text, because a manifest's
 //! integers exceed what a float holds and its floats must come back bit for bit.
 
+use core::fmt::Write as _;
+
 use super::SchemaError;
 use super::limits::{MAX_MANIFEST_BYTES, MAX_MANIFEST_DEPTH};
 
@@ -48,7 +50,9 @@ impl Json {
     /// The member `name` of an object, if it has one.
     pub fn find(&self, name: &str) -> Result<Option<&Self>, SchemaError> {
         match &self.value {
-            JsonValue::Object(members) => Ok(members.iter().find(|(key, _)| key == name).map(|(_, value)| value)),
+            JsonValue::Object(members) => {
+                Ok(members.iter().find(|(key, _)| key == name).map(|(_, value)| value))
+            }
             _ => Err(error(self.at, "an object is expected")),
         }
     }
@@ -96,7 +100,9 @@ pub(super) fn quote(text: &str, out: &mut String) {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
-            c if u32::from(c) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if u32::from(c) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -219,7 +225,9 @@ impl Reader<'_> {
         let mut out = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(character) = rest.chars().next() else { return Err(error(start, "the string does not end")) };
+            let Some(character) = rest.chars().next() else {
+                return Err(error(start, "the string does not end"));
+            };
             self.at += character.len_utf8();
             match character {
                 '"' => return Ok(out),
@@ -234,7 +242,10 @@ impl Reader<'_> {
                         b't' => '\t',
                         b'r' => '\r',
                         b'u' => {
-                            let code = self.text.get(self.at..self.at + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                            let code = self
+                                .text
+                                .get(self.at..self.at + 4)
+                                .and_then(|hex| u32::from_str_radix(hex, 16).ok());
                             self.at += 4;
                             code.and_then(char::from_u32).ok_or_else(|| error(start, "a bad \\u escape"))?
                         }

@@ -10,7 +10,8 @@ use super::field::{Cell, Field};
 use super::quantise::{self, Outcome};
 
 // Engine values are read as little-endian; another byte order would need a swap at this boundary and nowhere else.
-const _: () = assert!(cfg!(target_endian = "little"), "Theta's engine layout is written for little-endian machines");
+const _: () =
+    assert!(cfg!(target_endian = "little"), "Theta's engine layout is written for little-endian machines");
 
 /// Where everything of an engine struct stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,10 +6,9 @@
 
 use core::fmt::Write as _;
 
-use super::field::{
-    Authority, Diff, FieldDesc, FieldKind, IntType, ListItem, Predictor, Range, Semantic, Value,
-};
+use super::field::{Authority, Diff, FieldDesc, Predictor, Semantic, Value};
 use super::json::{Json, JsonValue, error, quote};
+use super::kind::{FieldKind, IntType, ListItem, Range};
 use super::limits::{MAX_COMPONENTS, MAX_FIELDS};
 use super::registry::{ENTITY_COMPONENT, Registry, Schema};
 use super::{ComponentDesc, SchemaError};
@@ -53,7 +52,12 @@ fn write_field(field: &FieldDesc, out: &mut String) {
     quote(&field.name, out);
     let _ = write!(out, ", \"kind\": \"{}\", \"quantisation\": ", field.kind.name());
     write_quantisation(&field.kind, out);
-    let _ = write!(out, ", \"semantic\": \"{}\", \"predictor\": \"{}\"", field.semantic.name(), field.predictor.name());
+    let _ = write!(
+        out,
+        ", \"semantic\": \"{}\", \"predictor\": \"{}\"",
+        field.semantic.name(),
+        field.predictor.name()
+    );
     out.push_str(", \"default\": ");
     match &field.default {
         Value::Unset => out.push_str("null"),
@@ -76,7 +80,8 @@ fn write_field(field: &FieldDesc, out: &mut String) {
             out.push('"');
         }
     }
-    let _ = write!(out, ", \"diff\": \"{}\", \"document\": {}, \"docs\": ", field.diff.name(), field.document);
+    let _ =
+        write!(out, ", \"diff\": \"{}\", \"document\": {}, \"docs\": ", field.diff.name(), field.document);
     quote(&field.docs, out);
     out.push_str(", \"since_version\": ");
     quote(&field.since_version, out);
@@ -87,7 +92,8 @@ fn write_field(field: &FieldDesc, out: &mut String) {
 
 fn write_quantisation(kind: &FieldKind, out: &mut String) {
     let range = |range: &Range, out: &mut String| {
-        let _ = write!(out, "{{\"min\": {:?}, \"max\": {:?}, \"step\": {:?}", range.min, range.max, range.step);
+        let _ =
+            write!(out, "{{\"min\": {:?}, \"max\": {:?}, \"step\": {:?}", range.min, range.max, range.step);
     };
     match kind {
         FieldKind::Int { min, max, .. } => {
@@ -96,7 +102,9 @@ fn write_quantisation(kind: &FieldKind, out: &mut String) {
         FieldKind::Flags { bits } | FieldKind::Quat { bits } => {
             let _ = write!(out, "{{\"bits\": {bits}");
         }
-        FieldKind::F32(r) | FieldKind::F64(r) | FieldKind::Vector { range: r, .. } | FieldKind::DVec3(r) => range(r, out),
+        FieldKind::F32(r) | FieldKind::F64(r) | FieldKind::Vector { range: r, .. } | FieldKind::DVec3(r) => {
+            range(r, out);
+        }
         FieldKind::Entity => out.push('{'),
         FieldKind::String { max_len } | FieldKind::Bytes { max_len } => {
             let _ = write!(out, "{{\"max_len\": {max_len}");
@@ -104,7 +112,8 @@ fn write_quantisation(kind: &FieldKind, out: &mut String) {
         FieldKind::List { item, max_len } => {
             match item {
                 ListItem::Int { ty, min, max } => {
-                    let _ = write!(out, "{{\"item\": \"{}\", \"min\": \"{min}\", \"max\": \"{max}\"", ty.name());
+                    let _ =
+                        write!(out, "{{\"item\": \"{}\", \"min\": \"{min}\", \"max\": \"{max}\"", ty.name());
                 }
                 ListItem::F32(r) => {
                     range(r, out);
@@ -127,7 +136,11 @@ pub fn parse(text: &str) -> Result<Schema, SchemaError> {
     let stated = parse_hash(root.get("schema_hash")?)?;
     let components = root.get("components")?.array()?;
     if components.len() > MAX_COMPONENTS {
-        return Err(SchemaError::OverLimit { what: "components", actual: components.len(), limit: MAX_COMPONENTS });
+        return Err(SchemaError::OverLimit {
+            what: "components",
+            actual: components.len(),
+            limit: MAX_COMPONENTS,
+        });
     }
     let mut registry = Registry::new();
     for json in components {
@@ -141,7 +154,11 @@ pub fn parse(text: &str) -> Result<Schema, SchemaError> {
         }
     }
     let schema = registry.freeze()?;
-    if schema.hash() == stated { Ok(schema) } else { Err(SchemaError::ManifestHash { stated, actual: schema.hash() }) }
+    if schema.hash() == stated {
+        Ok(schema)
+    } else {
+        Err(SchemaError::ManifestHash { stated, actual: schema.hash() })
+    }
 }
 
 fn parse_hash(json: &Json) -> Result<u64, SchemaError> {
@@ -160,7 +177,11 @@ fn parse_component(json: &Json) -> Result<ComponentDesc, SchemaError> {
     desc.deprecated_in = json.get("deprecated_in")?.optional_text()?;
     let fields = json.get("fields")?.array()?;
     if fields.len() > MAX_FIELDS {
-        return Err(SchemaError::OverLimit { what: "fields of a component", actual: fields.len(), limit: MAX_FIELDS });
+        return Err(SchemaError::OverLimit {
+            what: "fields of a component",
+            actual: fields.len(),
+            limit: MAX_FIELDS,
+        });
     }
     for field in fields {
         desc.fields.push(parse_field(field)?);
@@ -204,7 +225,9 @@ fn parse_kind(name: &str, json: &Json) -> Result<Option<FieldKind>, SchemaError>
     let range = || -> Result<Range, SchemaError> {
         Ok(Range::new(json.get("min")?.number()?, json.get("max")?.number()?, json.get("step")?.number()?))
     };
-    let bounds = || -> Result<(i128, i128), SchemaError> { Ok((parse_int(json.get("min")?)?, parse_int(json.get("max")?)?)) };
+    let bounds = || -> Result<(i128, i128), SchemaError> {
+        Ok((parse_int(json.get("min")?)?, parse_int(json.get("max")?)?))
+    };
     let int_type = |name: &str| IntType::ALL.into_iter().find(|ty| ty.name() == name);
     Ok(Some(match name {
         "flags" => FieldKind::Flags { bits: json.get("bits")?.number()? },
@@ -223,7 +246,8 @@ fn parse_kind(name: &str, json: &Json) -> Result<Option<FieldKind>, SchemaError>
             let item = match item_json.text()? {
                 "f32" => ListItem::F32(range()?),
                 other => {
-                    let ty = int_type(other).ok_or_else(|| error(item_json.at, "a list of this is not known here"))?;
+                    let ty = int_type(other)
+                        .ok_or_else(|| error(item_json.at, "a list of this is not known here"))?;
                     let (min, max) = bounds()?;
                     ListItem::Int { ty, min, max }
                 }
@@ -250,7 +274,9 @@ fn parse_default(json: &Json, kind: &FieldKind) -> Result<Value, SchemaError> {
         (JsonValue::Text(text), FieldKind::Bytes { .. }) => Value::Bytes(
             text.as_bytes()
                 .chunks(2)
-                .map(|pair| core::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+                .map(|pair| {
+                    core::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())
+                })
                 .collect::<Option<_>>()
                 .ok_or_else(|| error(json.at, "hexadecimal bytes are expected"))?,
         ),
@@ -282,9 +308,14 @@ mod tests {
             FieldKind::List { item: ListItem::Int { ty: IntType::U16, min: 0, max: 1000 }, max_len: 7 },
             FieldKind::List { item: ListItem::F32(range), max_len: 3 },
         ];
-        let mut desc = ComponentDesc::new("every.kind \"quoted\" \\ \u{e4}").docs("line one\nline two").since("0.1");
+        let mut desc =
+            ComponentDesc::new("every.kind \"quoted\" \\ \u{e4}").docs("line one\nline two").since("0.1");
         for (index, kind) in kinds.into_iter().enumerate() {
-            desc = desc.field(FieldDesc::new(index as u16 + 1, kind.name().to_owned() + &index.to_string(), kind));
+            desc = desc.field(FieldDesc::new(
+                index as u16 + 1,
+                kind.name().to_owned() + &index.to_string(),
+                kind,
+            ));
         }
         desc.fields[0].default = Value::Int(i128::from(u64::MAX));
         desc.fields[6].default = Value::Numbers(vec![0.1, -0.0, 1e-7]);
@@ -294,7 +325,13 @@ mod tests {
         desc.fields[1].deprecated_in = Some("0.2".into());
         let mut registry = Registry::new();
         registry.add(desc).unwrap();
-        registry.add(ComponentDesc::new("other").authority(Authority::Owner).field(FieldDesc::new(7, "a", FieldKind::Entity))).unwrap();
+        registry
+            .add(ComponentDesc::new("other").authority(Authority::Owner).field(FieldDesc::new(
+                7,
+                "a",
+                FieldKind::Entity,
+            )))
+            .unwrap();
         registry.freeze().unwrap()
     }
 

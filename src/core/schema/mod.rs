@@ -9,7 +9,8 @@
 //! | file | concern |
 //! |---|---|
 //! | [`id`] | SipHash-2-4 ids, at compile time |
-//! | [`field`] | kinds, quantisation, semantics, predictors, defaults |
+//! | [`kind`] | kinds and their quantisation |
+//! | [`field`] | semantics, predictors, defaults |
 //! | [`quantise`] | engine value to lanes and back |
 //! | [`component`] | descriptions and their validation |
 //! | [`layout`] | the engine's C struct; rows to cells and back |
@@ -23,6 +24,7 @@ pub mod declare;
 pub mod field;
 pub mod id;
 mod json;
+pub mod kind;
 pub mod layout;
 pub mod limits;
 pub mod manifest;
@@ -30,10 +32,9 @@ pub mod quantise;
 pub mod registry;
 
 pub use component::{Component, ComponentDesc};
-pub use field::{
-    Authority, Cell, Diff, Field, FieldDesc, FieldKind, IntType, LaneShape, ListItem, Predictor, Range, Semantic, Value,
-};
+pub use field::{Authority, Cell, Diff, Field, FieldDesc, Predictor, Semantic, Value};
 pub use id::component_id;
+pub use kind::{FieldKind, IntType, LaneShape, ListItem, Range};
 pub use layout::ComponentLayout;
 pub use registry::{ComponentIndex, ENTITY_COMPONENT, Registry, Schema, entity_field};
 

@@ -2,8 +2,9 @@
 
 use super::SchemaError;
 use super::component::{Component, ComponentDesc};
-use super::field::{FieldDesc, FieldKind, IntType};
+use super::field::FieldDesc;
 use super::id::{KEY, component_id, siphash_2_4};
+use super::kind::{FieldKind, IntType};
 use super::limits::MAX_COMPONENTS;
 use crate::types::ComponentId;
 
@@ -141,7 +142,10 @@ impl Schema {
 
     /// Where the component with this id stands.
     pub fn index_of(&self, id: ComponentId) -> Option<ComponentIndex> {
-        self.components.binary_search_by_key(&id, |component| component.id).ok().map(|at| ComponentIndex(at as u16))
+        self.components
+            .binary_search_by_key(&id, |component| component.id)
+            .ok()
+            .map(|at| ComponentIndex(at as u16))
     }
 
     /// The component at this position.

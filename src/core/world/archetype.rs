@@ -56,7 +56,10 @@ impl Archetype {
     pub fn new(id: ArchetypeId, components: &[ComponentIndex], schema: &Schema) -> Result<Self, WorldError> {
         let bad = |problem| WorldError::BadArchetype { id: id.0, problem };
         if components.len() > MAX_COMPONENTS_PER_ENTITY {
-            return Err(WorldError::OverLimit { what: "components of an entity", limit: MAX_COMPONENTS_PER_ENTITY });
+            return Err(WorldError::OverLimit {
+                what: "components of an entity",
+                limit: MAX_COMPONENTS_PER_ENTITY,
+            });
         }
         if !components.is_sorted_by(|a, b| a < b) {
             return Err(bad("its components are not in ascending order"));
@@ -66,7 +69,8 @@ impl Archetype {
         let mut first_columns = Vec::with_capacity(components.len());
         let mut row_bits = 0;
         for index in core::iter::once(&entity_component).chain(components) {
-            let component = schema.get(*index).ok_or_else(|| bad("it names a component the schema has not"))?;
+            let component =
+                schema.get(*index).ok_or_else(|| bad("it names a component the schema has not"))?;
             if *index == entity_component && !columns.is_empty() {
                 return Err(bad("it names the built-in component"));
             }
@@ -141,16 +145,23 @@ impl ArchetypeTable {
 
     /// Adds a definition from the wire. One that is known already is checked to be the same.
     pub fn define(&mut self, def: &ArchetypeDef) -> Result<(), WorldError> {
-        let components: Vec<ComponentIndex> = def.components.iter().map(|index| ComponentIndex(*index)).collect();
+        let components: Vec<ComponentIndex> =
+            def.components.iter().map(|index| ComponentIndex(*index)).collect();
         if let Some(known) = self.by_id.get(&ArchetypeId(def.id)) {
             return if *known.components == *components {
                 Ok(())
             } else {
-                Err(WorldError::BadArchetype { id: def.id, problem: "it was defined before, with other components" })
+                Err(WorldError::BadArchetype {
+                    id: def.id,
+                    problem: "it was defined before, with other components",
+                })
             };
         }
         if self.by_components.contains_key(components.as_slice()) {
-            return Err(WorldError::BadArchetype { id: def.id, problem: "its components have another number already" });
+            return Err(WorldError::BadArchetype {
+                id: def.id,
+                problem: "its components have another number already",
+            });
         }
         self.add(Archetype::new(ArchetypeId(def.id), &components, &self.schema)?).map(drop)
     }

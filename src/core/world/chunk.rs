@@ -118,7 +118,9 @@ impl Chunk {
             .iter()
             .enumerate()
             .map(|(index, column)| match known {
-                Some(known) if same_rows && Arc::ptr_eq(column, &known.columns[index]) => known.column_hashes[index],
+                Some(known) if same_rows && Arc::ptr_eq(column, &known.columns[index]) => {
+                    known.column_hashes[index]
+                }
                 _ => hash::column_hash(column, self.occupancy),
             })
             .collect();

@@ -83,15 +83,15 @@ impl EntityTable {
     }
 
     fn record(&self, entity: EntityId) -> Option<&Record> {
-        self.records
-            .get(entity.index() as usize)
-            .filter(|record| record.location.is_some() && EntityId::new(entity.index(), record.generation) == entity)
+        self.records.get(entity.index() as usize).filter(|record| {
+            record.location.is_some() && EntityId::new(entity.index(), record.generation) == entity
+        })
     }
 
     fn record_mut(&mut self, entity: EntityId) -> Option<&mut Record> {
-        self.records
-            .get_mut(entity.index() as usize)
-            .filter(|record| record.location.is_some() && EntityId::new(entity.index(), record.generation) == entity)
+        self.records.get_mut(entity.index() as usize).filter(|record| {
+            record.location.is_some() && EntityId::new(entity.index(), record.generation) == entity
+        })
     }
 
     /// Where an entity's row is; `None` when it does not live.
@@ -150,6 +150,8 @@ mod tests {
         let third = table.add(HERE, 9).unwrap();
         assert_eq!((third.index(), third.generation()), (first.index(), 2));
         assert_eq!((table.host_tag(first), table.host_tag(third)), (None, Some(9)));
-        assert!(table.locate(EntityId::NONE).is_none() && table.locate(EntityId(1 << 63 | second.0)).is_none());
+        assert!(
+            table.locate(EntityId::NONE).is_none() && table.locate(EntityId(1 << 63 | second.0)).is_none()
+        );
     }
 }

@@ -90,10 +90,20 @@ impl Selection {
         let index = schema.index_of(component).ok_or(WorldError::NoComponent(component))?;
         let shape = schema.component(index);
         Ok(match field {
-            None => Self { component: index, fields: 0..shape.fields.len(), row_bytes: shape.size_bytes, whole: true },
+            None => Self {
+                component: index,
+                fields: 0..shape.fields.len(),
+                row_bytes: shape.size_bytes,
+                whole: true,
+            },
             Some(id) => {
                 let at = shape.field_index(id).ok_or(WorldError::NoField { component, field: id })?;
-                Self { component: index, fields: at..at + 1, row_bytes: shape.fields[at].size_bytes, whole: false }
+                Self {
+                    component: index,
+                    fields: at..at + 1,
+                    row_bytes: shape.fields[at].size_bytes,
+                    whole: false,
+                }
             }
         })
     }
@@ -175,7 +185,12 @@ impl Frame {
     ) -> Result<usize, WorldError> {
         let selection = Selection::new(schema, component, field)?;
         if stride < selection.row_bytes {
-            return Err(WorldError::ShortData { rows: 1, stride, needed: selection.row_bytes, actual: stride });
+            return Err(WorldError::ShortData {
+                rows: 1,
+                stride,
+                needed: selection.row_bytes,
+                actual: stride,
+            });
         }
         let mut count = 0;
         for row in self.rows_of(selection.component) {
@@ -220,7 +235,13 @@ impl Frame {
     }
 
     /// One value of one entity.
-    pub fn cell(&self, schema: &Schema, entity: EntityId, component: ComponentId, field: u16) -> Option<Cell> {
+    pub fn cell(
+        &self,
+        schema: &Schema,
+        entity: EntityId,
+        component: ComponentId,
+        field: u16,
+    ) -> Option<Cell> {
         let selection = Selection::new(schema, component, Some(field)).ok()?;
         let row = self.find(entity)?;
         let first = row.chunk.archetype.first_column(selection.component)?;

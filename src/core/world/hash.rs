@@ -26,7 +26,11 @@ pub fn column_hash(column: &Column, occupancy: u64) -> u64 {
     for slot in slots(occupancy) {
         bytes.push(slot as u8);
         match column.get(slot) {
-            CellRef::Lanes(lanes) => lanes.iter().for_each(|lane| bytes.extend_from_slice(&lane.to_le_bytes())),
+            CellRef::Lanes(lanes) => {
+                for lane in lanes {
+                    bytes.extend_from_slice(&lane.to_le_bytes());
+                }
+            }
             CellRef::Bytes(cell) => {
                 bytes.extend_from_slice(&(cell.len() as u32).to_le_bytes());
                 bytes.extend_from_slice(cell);

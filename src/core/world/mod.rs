@@ -29,6 +29,8 @@ pub mod staged;
 pub mod state;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use archetype::{Archetype, ArchetypeDef, ArchetypeId, ArchetypeTable, ColumnShape};
 pub use chunk::Chunk;

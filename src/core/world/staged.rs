@@ -102,12 +102,18 @@ impl StagedWrite {
             let chosen = shape.fields.iter().enumerate().filter(|(_, field)| writable(field.desc.document));
             (chosen.map(|(at, field)| (field.offset_bytes, at)).collect(), shape.size_bytes)
         };
-        let last_end = chosen.iter().map(|(offset, at)| offset + shape.fields[*at].size_bytes).max().unwrap_or(0);
+        let last_end =
+            chosen.iter().map(|(offset, at)| offset + shape.fields[*at].size_bytes).max().unwrap_or(0);
         if let Some(gaps) = entities.len().checked_sub(1) {
             let needed = gaps.saturating_mul(stride).saturating_add(last_end);
             if stride < row_bytes && gaps > 0 || data.len() < needed {
                 let needed = needed.max(entities.len().saturating_mul(row_bytes));
-                return Err(WorldError::ShortData { rows: entities.len(), stride, needed, actual: data.len() });
+                return Err(WorldError::ShortData {
+                    rows: entities.len(),
+                    stride,
+                    needed,
+                    actual: data.len(),
+                });
             }
         }
         let mut report = WriteReport::default();

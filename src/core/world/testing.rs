@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{SpawnDesc, World, WorldLimits};
-use crate::schema::{ComponentDesc, FieldDesc, FieldKind, IntType, ListItem, Predictor, Range, Registry, Schema, Value, component_id};
+use crate::schema::{
+    ComponentDesc, FieldDesc, FieldKind, IntType, ListItem, Predictor, Range, Registry, Schema, Value,
+    component_id,
+};
 use crate::types::{ComponentId, EntityId, PeerId};
 
 /// Xorshift: small, seeded, the same everywhere.
@@ -24,7 +27,7 @@ impl Random {
 
     /// From 0 up to `end`, without it.
     pub fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
     pub fn chance(&mut self, percent: u64) -> bool {
@@ -45,7 +48,10 @@ pub fn schema() -> Arc<Schema> {
         .field(FieldDesc::new(2, "rotation", FieldKind::Quat { bits: 10 }))
         .field(FieldDesc::new(3, "velocity", FieldKind::vec3(range)).predictor(Predictor::None));
     let life = ComponentDesc::new(LIFE)
-        .field(FieldDesc::new(1, "health", FieldKind::Int { ty: IntType::I16, min: -1, max: 100 }).default_value(Value::Int(100)))
+        .field(
+            FieldDesc::new(1, "health", FieldKind::Int { ty: IntType::I16, min: -1, max: 100 })
+                .default_value(Value::Int(100)),
+        )
         .field(FieldDesc::new(2, "flags", FieldKind::Flags { bits: 5 }))
         .field(FieldDesc::new(3, "clock", FieldKind::int(IntType::U64)))
         .field(FieldDesc::new(4, "offset", FieldKind::int(IntType::I64)))
@@ -55,7 +61,11 @@ pub fn schema() -> Arc<Schema> {
     let note = ComponentDesc::new(NOTE)
         .field(FieldDesc::new(1, "text", FieldKind::String { max_len: 2000 }))
         .field(FieldDesc::new(2, "blob", FieldKind::Bytes { max_len: 40 }))
-        .field(FieldDesc::new(3, "steps", FieldKind::List { item: ListItem::Int { ty: IntType::U16, min: 0, max: 1000 }, max_len: 9 }))
+        .field(FieldDesc::new(
+            3,
+            "steps",
+            FieldKind::List { item: ListItem::Int { ty: IntType::U16, min: 0, max: 1000 }, max_len: 9 },
+        ))
         .field(FieldDesc::new(4, "sealed", FieldKind::F32(Range::new(0.0, 1.0, 0.01))).document(true));
     for desc in [pose, life, note] {
         registry.add(desc).unwrap();
@@ -70,7 +80,8 @@ pub fn row(schema: &Schema, name: &str, random: &mut Random, big: bool) -> Vec<u
     let fields = component.fields.clone();
     for field in &fields {
         let at = field.offset_bytes;
-        let mut put = |offset: usize, bytes: &[u8]| row[at + offset..at + offset + bytes.len()].copy_from_slice(bytes);
+        let mut put =
+            |offset: usize, bytes: &[u8]| row[at + offset..at + offset + bytes.len()].copy_from_slice(bytes);
         match field.desc.kind {
             FieldKind::Vector { len, .. } => {
                 for part in 0..len as usize {
@@ -121,7 +132,12 @@ pub struct Busy {
 
 impl Busy {
     pub fn new(seed: u64) -> Self {
-        Self { world: World::new(schema(), WorldLimits::default()), alive: Vec::new(), random: Random::new(seed), big: false }
+        Self {
+            world: World::new(schema(), WorldLimits::default()),
+            alive: Vec::new(),
+            random: Random::new(seed),
+            big: false,
+        }
     }
 
     pub fn spawn(&mut self) -> EntityId {
@@ -132,10 +148,8 @@ impl Busy {
                 rows.push((component_id(name), row(&schema, name, &mut self.random, self.big)));
             }
         }
-        let components: Vec<(ComponentId, Option<&[u8]>)> = rows
-            .iter()
-            .map(|(id, row)| (*id, self.random.chance(80).then_some(row.as_slice())))
-            .collect();
+        let components: Vec<(ComponentId, Option<&[u8]>)> =
+            rows.iter().map(|(id, row)| (*id, self.random.chance(80).then_some(row.as_slice()))).collect();
         let parent = if self.random.chance(20) && !self.alive.is_empty() {
             self.alive[self.random.below(self.alive.len() as u64) as usize]
         } else {
@@ -158,6 +172,9 @@ impl Busy {
 
     /// One tick's worth of changes: each living entity with this chance.
     pub fn step(&mut self, percent: u64) {
+        if percent == 0 {
+            return;
+        }
         let schema = Arc::clone(self.world.schema());
         for entity in self.alive.clone() {
             if !self.random.chance(percent) {
@@ -175,8 +192,11 @@ impl Busy {
                     let _ = self.world.set_parent(entity, other);
                 }
                 3 => {
-                    let components: Vec<_> =
-                        [POSE, LIFE, NOTE].iter().filter(|_| self.random.chance(50)).map(|name| component_id(name)).collect();
+                    let components: Vec<_> = [POSE, LIFE, NOTE]
+                        .iter()
+                        .filter(|_| self.random.chance(50))
+                        .map(|name| component_id(name))
+                        .collect();
                     self.world.set_components(entity, &components).unwrap();
                 }
                 kind => {

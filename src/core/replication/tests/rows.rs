@@ -15,7 +15,7 @@ use crate::world::testing::Busy;
 /// Versions of chunks over some ticks of a busy world.
 fn versions(seed: u64, ticks: u32, percent: u64) -> Vec<Arc<Chunk>> {
     let mut busy = Busy::new(seed);
-    busy.big = seed % 4 == 0;
+    busy.big = seed.is_multiple_of(4);
     for _ in 0..30 + seed % 60 {
         busy.spawn();
     }
@@ -126,6 +126,9 @@ fn nothing_changed_is_one_byte() {
     let versions = versions(7, 1, 0);
     for chunk in &versions {
         assert_eq!(encode(chunk, Some(chunk), SlotRange::ALL), [1]);
-        assert_eq!(encode(&Chunk::empty(ChunkId(1), Arc::clone(&chunk.archetype)), None, SlotRange::ALL), [1]);
+        assert_eq!(
+            encode(&Chunk::empty(ChunkId(1), Arc::clone(&chunk.archetype)), None, SlotRange::ALL),
+            [1]
+        );
     }
 }

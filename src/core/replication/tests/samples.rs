@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::replication::sample::{SampleCode, SampleOptions, SampleOutcome, sample};
-use crate::schema::{ComponentDesc, FieldDesc, FieldKind, IntType, Range, Registry, Schema, Semantic, component_id};
+use crate::schema::{
+    ComponentDesc, FieldDesc, FieldKind, IntType, Range, Registry, Schema, Semantic, component_id,
+};
 use crate::types::{EntityId, Tick};
 use crate::world::{Frame, SpawnDesc, World, WorldLimits};
 
@@ -15,13 +17,16 @@ fn schema() -> Arc<Schema> {
         .field(FieldDesc::new(2, "rotation", FieldKind::Quat { bits: 16 }))
         .field(FieldDesc::new(3, "count", FieldKind::int(IntType::U32)));
     registry.add(thing).unwrap();
-    registry.add(ComponentDesc::new("other").field(FieldDesc::new(1, "count", FieldKind::int(IntType::U8)))).unwrap();
+    registry
+        .add(ComponentDesc::new("other").field(FieldDesc::new(1, "count", FieldKind::int(IntType::U8))))
+        .unwrap();
     Arc::new(registry.freeze().unwrap())
 }
 
 fn row(x: f32, angle: f32, count: u32) -> Vec<u8> {
     let (sin, cos) = (angle / 2.0).sin_cos();
-    let mut row: Vec<u8> = [x, 0.0, 0.0, 0.0, sin, 0.0, cos].iter().flat_map(|part| part.to_le_bytes()).collect();
+    let mut row: Vec<u8> =
+        [x, 0.0, 0.0, 0.0, sin, 0.0, cos].iter().flat_map(|part| part.to_le_bytes()).collect();
     row.extend_from_slice(&count.to_le_bytes());
     row
 }
@@ -62,9 +67,17 @@ impl Scene {
 
     fn read(&self, tick: f64, options: &SampleOptions) -> Read {
         let mut out = [0xff; 32];
-        let outcome =
-            sample(&self.frames, &self.schema, component_id("thing"), None, self.entity, tick, options, &mut out)
-                .unwrap();
+        let outcome = sample(
+            &self.frames,
+            &self.schema,
+            component_id("thing"),
+            None,
+            self.entity,
+            tick,
+            options,
+            &mut out,
+        )
+        .unwrap();
         let f32_at = |at: usize| f32::from_le_bytes([out[at], out[at + 1], out[at + 2], out[at + 3]]);
         let (y, w) = (f32_at(16), f32_at(24));
         Read {
@@ -89,7 +102,11 @@ fn between_ticks_and_after_them() {
     let code = |tick: f64| scene.read(tick, &options).outcome.code;
     let middle = scene.read(11.5, &options);
     assert!(near(middle.x, 2.5) && near(middle.angle, 0.35), "{} {}", middle.x, middle.angle);
-    assert_eq!((middle.count, middle.outcome.code), (1, SampleCode::Interpolated), "what does not blend is the older");
+    assert_eq!(
+        (middle.count, middle.outcome.code),
+        (1, SampleCode::Interpolated),
+        "what does not blend is the older"
+    );
     let beyond = scene.read(14.0, &options);
     assert!(near(beyond.x, 5.0) && near(beyond.angle, 0.6), "{} {}", beyond.x, beyond.angle);
     assert_eq!((beyond.count, beyond.outcome.code), (2, SampleCode::Extrapolated));
@@ -97,12 +114,10 @@ fn between_ticks_and_after_them() {
     assert!(near(far.x, 6.0), "{}", far.x);
     assert_eq!(far.outcome.code, SampleCode::Held);
     assert!(near(scene.read(3.0, &options).x, 1.0));
-    assert_eq!([code(3.0), code(10.0), code(12.0), code(f64::NAN)], [
-        SampleCode::Held,
-        SampleCode::Interpolated,
-        SampleCode::Interpolated,
-        SampleCode::Missing
-    ]);
+    assert_eq!(
+        [code(3.0), code(10.0), code(12.0), code(f64::NAN)],
+        [SampleCode::Held, SampleCode::Interpolated, SampleCode::Interpolated, SampleCode::Missing]
+    );
     let still = SampleOptions { max_extrapolation_ticks: 0.0, ..options };
     assert!(near(scene.read(14.0, &still).x, 3.0));
 }
@@ -140,7 +155,9 @@ fn what_is_not_there_is_missing() {
     let options = SampleOptions::default();
     let mut out = [0; 32];
     let mut code = |entity, tick| {
-        sample(&scene.frames, &scene.schema, component_id("thing"), None, entity, tick, &options, &mut out).unwrap().code
+        sample(&scene.frames, &scene.schema, component_id("thing"), None, entity, tick, &options, &mut out)
+            .unwrap()
+            .code
     };
     assert_eq!(code(scene.entity, 2.5), SampleCode::Held, "held until the frame that shows it gone");
     assert_eq!(code(scene.entity, 3.0), SampleCode::Missing);
@@ -154,5 +171,8 @@ fn what_is_not_there_is_missing() {
     assert!(call(thing, Some(9), &mut [0; 32]));
     assert!(call(thing, None, &mut [0; 31]));
     assert!(!call(thing, Some(1), &mut [0; 12]));
-    assert_eq!(sample(&[], &scene.schema, thing, None, scene.entity, 2.0, &options, &mut [0; 32]).unwrap().code, SampleCode::Missing);
+    assert_eq!(
+        sample(&[], &scene.schema, thing, None, scene.entity, 2.0, &options, &mut [0; 32]).unwrap().code,
+        SampleCode::Missing
+    );
 }
