@@ -5,7 +5,10 @@
 //! A panic never reaches the caller: since Rust 1.81 unwinding out of `extern "C"` aborts the host's process. What a
 //! panic leaves half done is confined by the handle guards: a session whose guard is dropped by unwinding is faulted.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::error::{self, Error};
 use super::status::theta_status;
@@ -20,8 +23,58 @@ pub(crate) fn run(function: &'static str, body: impl FnOnce() -> Outcome) -> the
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
         Ok(Err(failure)) => error::record(function, &failure),
-        Err(payload) => error::record(function, &Error::Panic { text: panic_text(payload) }),
+        Err(payload) => panicked(function, panic_text(payload)),
     }
+}
+
+/// Whether a panic ended a call on an object, and what it said.
+#[derive(Default)]
+pub(crate) struct Fault {
+    raised: AtomicBool,
+    text: OnceLock<String>,
+}
+
+thread_local! {
+    /// What the panic that is unwinding on this thread has faulted so far; its text is known at the boundary.
+    static RAISED: RefCell<Vec<Arc<Fault>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Fault {
+    /// Marks the object. Called while the panic unwinds.
+    pub(crate) fn raise(self: &Arc<Self>) {
+        self.raised.store(true, Ordering::Release);
+        let _ = RAISED.try_with(|raised| raised.borrow_mut().push(self.clone()));
+    }
+
+    /// The error of every later call; fine while nothing has panicked.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.raised.load(Ordering::Acquire) {
+            Err(Error::Faulted { text: self.text().to_owned() })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// True after a panic.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Acquire)
+    }
+
+    /// Where and what it was.
+    pub(crate) fn text(&self) -> &str {
+        self.text.get().map_or("no text", String::as_str)
+    }
+}
+
+/// Gives what was faulted its text, and the caller its status.
+#[cold]
+fn panicked(function: &'static str, text: String) -> theta_status {
+    let raised = RAISED.try_with(|raised| std::mem::take(&mut *raised.borrow_mut())).unwrap_or_default();
+    for fault in raised {
+        let _ = fault.text.set(format!("in {function}: {text}"));
+    }
+    error::record(function, &Error::Panic { text })
 }
 
 /// The text of a panic, as far as it has one.
@@ -68,6 +121,26 @@ mod tests {
             assert_eq!((last.code, last.function), (THETA_E_NULL, "theta_example_null"));
             assert!(last.message.contains("out"), "{}", last.message);
         });
+    }
+
+    #[test]
+    fn a_fault_keeps_the_panics_text() {
+        struct Held(Arc<Fault>);
+        impl Drop for Held {
+            fn drop(&mut self) {
+                self.0.raise();
+            }
+        }
+        let fault = Arc::new(Fault::default());
+        assert!(fault.check().is_ok() && !fault.is_raised());
+        let held = fault.clone();
+        boundary!(theta_example_fault, {
+            let _held = Held(held);
+            panic!("the reason")
+        });
+        assert!(fault.is_raised());
+        assert_eq!(fault.text(), "in theta_example_fault: the reason");
+        assert_eq!(fault.check().map_err(|error| error.code()), Err(THETA_E_PANIC));
     }
 
     #[test]

@@ -77,6 +77,9 @@ pub(crate) enum Error {
     #[error("there is no entity {entity:#018x} in the session")]
     EntityUnknown { entity: u64 },
 
+    #[error("no tick is complete yet, so there is nothing to sample; wait for the first frames")]
+    NotSampled,
+
     #[error("the library panicked: {text}; the session is faulted, destroy it and report this text")]
     Panic { text: String },
     #[error("an earlier call on this session panicked ({text}); destroy it and report this text")]
@@ -112,6 +115,7 @@ impl Error {
             Self::RegistrySealed => THETA_E_REGISTRY_SEALED,
             Self::PeerUnknown { .. } => THETA_E_PEER_UNKNOWN,
             Self::EntityUnknown { .. } => THETA_E_ENTITY_UNKNOWN,
+            Self::NotSampled => THETA_E_NOT_SAMPLED,
             Self::Panic { .. } | Self::Faulted { .. } => THETA_E_PANIC,
             Self::Room { code, .. } => *code,
         }

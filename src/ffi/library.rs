@@ -1,12 +1,15 @@
 //! The library itself: version, texts, clock, last error. Nothing here needs a handle; every function is [any].
 
-use std::ffi::c_char;
+use std::ffi::{CStr, CString, c_char};
+use std::sync::OnceLock;
 
 use super::boundary::boundary;
 use super::error;
 use super::sized::{self, sized};
 use super::status::{self, theta_status};
 use super::view::fixed_text;
+use crate::core::wire::codes::DisconnectCode;
+use crate::core::wire::message::WireEnum;
 
 /// The version of this header. `theta_runtime_create` refuses a library of another version.
 pub const THETA_ABI_VERSION: u32 = 1;
@@ -88,4 +91,36 @@ pub unsafe extern "C" fn theta_last_error(out: *mut theta_error_info) -> theta_s
         }));
         Ok(status::THETA_OK)
     })
+}
+
+/// What a disconnect code means, what to do included: one sentence, null-terminated, living as long as the process. An
+/// unknown code has a sentence too. [any]
+#[unsafe(no_mangle)]
+pub extern "C" fn theta_disconnect_text(code: u32) -> *const c_char {
+    disconnect_text(code).as_ptr()
+}
+
+/// The core's sentence and hint with the null that C wants, made once.
+fn disconnect_text(code: u32) -> &'static CStr {
+    static TEXTS: OnceLock<Vec<(u16, CString)>> = OnceLock::new();
+    let texts = TEXTS.get_or_init(|| {
+        let text = |code: &DisconnectCode| CString::new(format!("{} {}", code.sentence(), code.hint()));
+        DisconnectCode::ALL.iter().map(|code| (code.number(), text(code).unwrap_or_default())).collect()
+    });
+    let found = texts.iter().find(|(number, _)| u32::from(*number) == code);
+    found.map_or(c"This library does not know the code: the other side is newer.", |(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_disconnect_code_has_a_sentence_and_unknown_ones_too() {
+        for code in DisconnectCode::ALL {
+            let text = disconnect_text(u32::from(code.number())).to_str().expect("UTF-8");
+            assert!(text.starts_with(code.sentence()) && text.ends_with(code.hint()), "{text}");
+        }
+        assert!(disconnect_text(u32::MAX).to_bytes().starts_with(b"This library does not know"));
+    }
 }

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with wrong handles and
+# null, a host and a peer over loopback, and the example of docs/c-api.md. Prints what failed and a line to count.
+#
+# Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+library=${THETA_LIBRARY_DIR:-$root/target/debug}
+include=${THETA_INCLUDE_DIR:-$root/include}
+build=${THETA_BUILD_DIR:-$root/target/tests/c}
+header=$include/theta/theta.h
+cc=${CC:-cc}
+cxx=${CXX:-c++}
+passed=0
+failed=0
+
+mkdir -p "$build"
+# The program finds the library by its SONAME, as an installed one would.
+soname=libtheta_sdk.so.0
+ln -sf "$library/libtheta_sdk.so" "$build/$soname"
+
+result() { # result OK|BAD TEXT
+  if [ "$1" = OK ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $2"
+  fi
+}
+
+# Adds a program's own count. A program that died has failed once more.
+run() {
+  local name=$1 out code=0 line
+  out=$(LD_LIBRARY_PATH="$build" timeout 120 "$build/$name" 2>&1) || code=$?
+  line=$(printf '%s\n' "$out" | grep -E '^[0-9]+ passed, [0-9]+ failed$' | tail -n 1 || true)
+  if [ -z "$line" ]; then
+    printf '%s\n' "$out" | tail -n 20
+    result BAD "$name ended with $code and no count"
+    return
+  fi
+  passed=$((passed + ${line%% *}))
+  line=${line#*, }
+  failed=$((failed + ${line%% *}))
+  if [ "$code" -ne 0 ]; then
+    printf '%s: %s\n' "$name" "$(printf '%s\n' "$out" | head -n 40)"
+    [ "${line%% *}" -ne 0 ] || result BAD "$name ended with $code"
+  fi
+}
+
+compile() { # compile COMPILER NAME SOURCE FLAGS..: says whether it did
+  local compiler=$1 name=$2 source=$3
+  shift 3
+  if "$compiler" "$@" -Wall -Wextra -Wconversion -pedantic -Werror -I "$include" -I "$here" -I "$build" "$source" \
+    -o "$build/$name" -L "$build" "-l:$soname" -lm -pthread; then
+    result OK "$name compiles"
+  else
+    result BAD "$name does not compile"
+    return 1
+  fi
+}
+
+# What the programs include: the header's functions, the snapshot, the table of poses.
+functions() { grep -oE '\btheta_[a-z0-9_]+\(' "$header" | tr -d '(' | sort -u; }
+functions | sed 's/.*/FUNCTION(&)/' >"$build/functions.inc"
+python3 - "$root" "$build" <<'PYTHON'
+import json, sys
+root, build = sys.argv[1:]
+abi = json.load(open(f"{root}/abi/theta.abi.json"))
+with open(f"{build}/layout.inc", "w") as out:
+    for s in abi["structs"]:
+        out.write(f"STRUCT({s['name']}, {s['bytes']}, {s['align']})\n")
+        for f in s["fields"]:
+            out.write(f"FIELD({s['name']}, {f['name']}, {f['offset']}, {f['bytes']})\n")
+    for c in abi["constants"]:
+        out.write(f"CONSTANT({c['name']}, {c['value']})\n")
+poses = json.load(open(f"{root}/tests/vectors/basis.json"))["poses"]
+row = lambda v: "{" + ", ".join(f"{n:.9g}f" if "." in f"{n:.9g}" or "e" in f"{n:.9g}" else f"{n:.1f}f" for n in v) + "}"
+with open(f"{build}/basis.inc", "w") as out:
+    for basis in ("openxr", "unity", "unreal"):
+        out.write(f"static const pose {basis.upper()}[] = {{\n")
+        for p in poses:
+            c = p[basis]
+            out.write(f'  {{"{p["name"]}", {row(c["position"])}, {row(c["rotation"])}, {row(c["linear_velocity"])}}},\n')
+        out.write("};\n")
+PYTHON
+# The fenced C block of the page, as a program.
+sed -n '/^```c$/,/^```$/p' "$root/docs/c-api.md" | sed '/^```/d' >"$build/example.c"
+
+# Exactly the header's functions leave the library: no data, nobody else's symbols.
+exported=$(nm -D --defined-only "$library/libtheta_sdk.so" | awk '{print $2, $3}' | sed 's/@.*//' | sort)
+if [ "$exported" = "$(functions | sed 's/^/T /' | sort)" ]; then
+  result OK "exports"
+else
+  result BAD "exports differ from the header: $(diff <(functions | sed 's/^/T /' | sort) <(echo "$exported") | grep '^[<>]' | head -n 10)"
+fi
+if command -v readelf >/dev/null; then
+  found=$(readelf -d "$library/libtheta_sdk.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
+  [ "$found" = "$soname" ] && result OK soname || result BAD "SONAME is '$found', expected $soname"
+  small=$(readelf -lW "$library/libtheta_sdk.so" | awk '$1 == "LOAD" && $NF != "0x4000"' | wc -l)
+  [ "$small" -eq 0 ] && result OK alignment || result BAD "a LOAD segment is not aligned to 16 KB"
+fi
+
+compile "$cc" header_c99 "$here/header.c" -std=c99 && run header_c99
+compile "$cxx" header_cxx11 "$here/header.c" -x c++ -std=c++11 && run header_cxx11
+compile "$cc" layout "$here/layout.c" -std=c99 && run layout
+compile "$cc" handles "$here/handles.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run handles
+compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
+
+# The page: its program runs, and its table has the header's functions.
+if compile "$cc" example "$build/example.c" -std=c99; then
+  LD_LIBRARY_PATH="$build" timeout 60 "$build/example" && result OK example || result BAD "the example of docs/c-api.md"
+fi
+for function in $(functions); do
+  grep -q "^| \`$function\` | \[\(any\|serial\|init\)\] |" "$root/docs/c-api.md" && result OK "$function" ||
+    result BAD "$function is not in the table of docs/c-api.md"
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
