@@ -6,6 +6,7 @@ extern crate alloc;
 pub mod mutants;
 pub mod replication;
 pub mod schema;
+pub mod session;
 pub mod types;
 pub mod wire;
 pub mod world;

@@ -227,7 +227,7 @@ pub fn client_hello(terms: &ClientTerms, schema: &Schema, binding: &Binding, cli
             .map(|component| ComponentLayout {
                 id: component.id,
                 layout_hash: component.layout_hash,
-                name: component.name.clone(),
+                name: component.name().to_owned(),
             })
             .collect(),
         manifest_checksum: Some(sha256(schema.manifest().as_bytes())),
@@ -384,9 +384,9 @@ fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
     let mut differences = Vec::new();
     for ours in schema.components() {
         match hello.components.iter().find(|theirs| theirs.id == ours.id) {
-            None => differences.push(format!("\"{}\" is missing at the peer", ours.name)),
+            None => differences.push(format!("\"{}\" is missing at the peer", ours.name())),
             Some(theirs) if theirs.layout_hash != ours.layout_hash => {
-                differences.push(format!("\"{}\" has other fields", ours.name));
+                differences.push(format!("\"{}\" has other fields", ours.name()));
             }
             Some(_) => {}
         }

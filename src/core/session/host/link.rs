@@ -114,7 +114,7 @@ impl HostLink {
     }
 
     pub(super) fn key(&self) -> LinkKey {
-        LinkKey(self.id.0)
+        LinkKey(u64::from(self.id.0))
     }
 
     pub fn next_wake(&self) -> Time {
