@@ -1,0 +1,277 @@
+//! The I/O thread's side of a joined session: between the core's `Peer` and a transport.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use theta_core::session::courier::SharedCompressor;
+use theta_core::session::input::InputSample;
+use theta_core::session::{LinkInput, Peer, PeerEvent, PeerOutput, PeerState};
+use theta_core::types::{PeerId, Time};
+use theta_core::wire::codes::DisconnectCode;
+
+use super::clock::{self, RenderClock};
+use super::drive_host::{EVENTS_PER_TURN, FAREWELL, carry_out, link_input, of_transport, sleep_until};
+use super::event::{EventKind, EventSink};
+use super::published::{LinkStatistics, Links, PeerEntry, RttRing, SessionState, Shared};
+use super::thread::Drive;
+use crate::compression::ZstdCompressor;
+use crate::transport::quic::any_address_for;
+use crate::transport::{ConnectionId, Transport, TransportConfig, TransportError};
+
+/// What the engine asks.
+#[derive(Debug)]
+pub(super) enum JoinRequest {
+    Input(InputSample),
+    Loaded,
+}
+
+/// How often statistics are published and the render clock is steered.
+const REPORT_INTERVAL_MS: u64 = 50;
+
+/// A compressor for one link. Without memory for it the session goes on uncompressed.
+pub(super) fn compressor() -> Option<SharedCompressor> {
+    ZstdCompressor::new().ok().map(|zstd| Box::new(zstd) as SharedCompressor)
+}
+
+/// One joined session on the I/O thread.
+pub(super) struct JoinDriver {
+    peer: Peer,
+    endpoint: String,
+    delay_ms: u32,
+    requests: rtrb::Consumer<JoinRequest>,
+    events: EventSink,
+    shared: Arc<Shared>,
+    rtts: RttRing,
+    divergences: u64,
+    next_report: Time,
+}
+
+impl JoinDriver {
+    pub(super) fn new(
+        peer: Peer,
+        endpoint: String,
+        delay_ms: u32,
+        requests: rtrb::Consumer<JoinRequest>,
+        events: EventSink,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let (rtts, divergences, next_report) = (RttRing::default(), 0, Time(0));
+        Self { peer, endpoint, delay_ms, requests, events, shared, rtts, divergences, next_report }
+    }
+
+    /// Everything that can be done without waiting.
+    fn drive(&mut self, transport: &mut Transport, connection: ConnectionId) {
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(event) = transport.try_next_event() else { break };
+            if let Some((_, input)) = link_input(&event) {
+                self.peer.handle(clock::now(), input);
+            }
+        }
+        let now = clock::now();
+        while let Ok(request) = self.requests.pop() {
+            match request {
+                JoinRequest::Input(sample) => self.peer.send_input(now, sample),
+                JoinRequest::Loaded => self.peer.loaded(),
+            }
+        }
+        if self.peer.next_wake().is_some_and(|wake| wake <= now) {
+            self.peer.handle_timeout(now);
+        }
+        // What this turn sends says everything that an unsent packet of an earlier turn said, and more.
+        transport.begin_batch();
+        self.drain(transport, connection);
+        if now >= self.next_report {
+            self.next_report = now.plus_ms(REPORT_INTERVAL_MS);
+            self.report(transport, connection);
+            self.steer(now);
+        }
+        self.events.flush();
+    }
+
+    fn drain(&mut self, transport: &mut Transport, connection: ConnectionId) {
+        while let Some(output) = self.peer.poll_output() {
+            match output {
+                PeerOutput::Link(output) => carry_out(transport, connection, output),
+                PeerOutput::Event(event) => self.tell(event),
+            }
+        }
+    }
+
+    fn tell(&mut self, event: PeerEvent) {
+        let kind = match event {
+            PeerEvent::StateChanged(state) => {
+                self.shared.update_standing(|standing| standing.state = state.into());
+                EventKind::StateChanged(state.into())
+            }
+            PeerEvent::Admitted { peer, role, tick_rate_hz, application } => {
+                let session_id = self.peer.agreement().map_or([0; 16], |agreement| agreement.session_id);
+                self.shared.update_standing(|standing| {
+                    standing.local_peer = peer;
+                    standing.role = Some(role);
+                    standing.tick_rate_hz = tick_rate_hz;
+                    standing.session_id = session_id;
+                });
+                EventKind::Admitted { peer, role, tick_rate_hz, application }
+            }
+            PeerEvent::JoinProgress { received, total } => EventKind::JoinProgress { received, total },
+            PeerEvent::PeerJoined(info) => {
+                let entry = PeerEntry { info: info.clone(), state: SessionState::Live };
+                self.shared.update_standing(|standing| {
+                    standing.peers.insert(info.peer, entry);
+                });
+                EventKind::PeerJoined(info)
+            }
+            PeerEvent::PeerLeft { peer, code, reason } => {
+                self.shared.update_standing(|standing| {
+                    standing.peers.remove(&peer);
+                });
+                EventKind::PeerLeft { peer, code, reason }
+            }
+            PeerEvent::Frame(frame) => {
+                self.shared.confirmed.store(self.peer.statistics().confirmed_tick.0, Ordering::Relaxed);
+                self.shared.publish_frame(frame, clock::now_ns());
+                return;
+            }
+            PeerEvent::Lifecycle(change) => EventKind::Lifecycle(change),
+            PeerEvent::Diverged(divergence) => {
+                self.divergences += 1;
+                EventKind::Diverged { peer: PeerId::HOST, divergence }
+            }
+            PeerEvent::Repaired(tick) => EventKind::Repaired { peer: PeerId::HOST, tick },
+            PeerEvent::Refused { reason, text } => EventKind::Refused { reason, text },
+            PeerEvent::Disconnected { code, reason } => {
+                self.shared.update_standing(|standing| {
+                    standing.disconnect = Some(code);
+                    standing.peers.clear();
+                });
+                EventKind::Disconnected { code, reason }
+            }
+        };
+        self.events.push(kind);
+    }
+
+    fn report(&mut self, transport: &Transport, connection: ConnectionId) {
+        let Some(counters) = transport.counters(connection) else { return };
+        let seen = self.peer.statistics();
+        self.rtts.note(seen.rtt_samples, seen.last_rtt_us);
+        let (rtt_p50_us, rtt_p99_us) = self.rtts.percentiles();
+        let statistics = LinkStatistics {
+            rtt_us: seen.rtt_us,
+            jitter_us: seen.jitter_us,
+            rtt_p50_us,
+            rtt_p99_us,
+            clock_offset_us: seen.clock_offset_us,
+            packets_sent: seen.packets.sent,
+            packets_received: seen.packets.received,
+            packets_dropped_bad: seen.packets.dropped_malformed + seen.packets.dropped_foreign,
+            packets_dropped_replay: seen.packets.dropped_replayed,
+            ticks_complete: seen.ticks_complete,
+            ticks_started: seen.ticks_started,
+            repairs: seen.repairs,
+            divergences: self.divergences,
+            confirmed_tick: seen.confirmed_tick,
+            ..of_transport(counters)
+        };
+        let by_peer = [(PeerId::HOST, statistics)].into();
+        self.shared.links.store(Arc::new(Links { by_peer, confirmed_tick: seen.confirmed_tick }));
+    }
+
+    /// Steers the render clock: the host's tick, minus the trip here, minus the delay that hides jitter.
+    fn steer(&mut self, now: Time) {
+        let rate_hz = self.shared.standing.load().tick_rate_hz;
+        let Some(host_tick) = self.peer.host_tick_at(now) else { return };
+        let behind_us = f64::from(self.delay_ms) * 1000.0 + f64::from(self.peer.statistics().rtt_us) / 2.0;
+        let target = host_tick - behind_us * f64::from(rate_hz) / 1e6;
+        let clock = match **self.shared.render.load() {
+            None => RenderClock::start(now, target, rate_hz),
+            Some(clock) => clock.steer(now, target, rate_hz),
+        };
+        self.shared.render.store(Arc::new(Some(clock)));
+    }
+
+    fn next_wake(&self) -> Time {
+        self.peer.next_wake().map_or(self.next_report, |wake| wake.min(self.next_report))
+    }
+
+    /// Ends without ever having had a transport.
+    fn give_up(&mut self, reason: &str) {
+        let code = DisconnectCode::LinkLost as u16;
+        self.peer.handle(clock::now(), LinkInput::Closed { code, reason });
+        while let Some(output) = self.peer.poll_output() {
+            if let PeerOutput::Event(event) = output {
+                self.tell(event);
+            }
+        }
+    }
+}
+
+/// Finds the host and begins the connection. The sentence of an error is for the person who joins.
+async fn connect(endpoint: &str) -> Result<(Transport, ConnectionId), String> {
+    let remote = resolve(endpoint).await?;
+    let told = |error: TransportError| error.to_string();
+    let mut transport =
+        Transport::quic_client(any_address_for(remote), TransportConfig::default()).map_err(told)?;
+    let connection = transport.connect(remote).map_err(told)?;
+    Ok((transport, connection))
+}
+
+/// `host:port` as an address; names by the system's resolver, the first address it gives.
+async fn resolve(endpoint: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = endpoint.parse() {
+        return Ok(address);
+    }
+    let mut found = tokio::net::lookup_host(endpoint)
+        .await
+        .map_err(|error| format!("\"{endpoint}\" cannot be resolved: {error}"))?;
+    found.next().ok_or_else(|| format!("\"{endpoint}\" has no address"))
+}
+
+impl Drive for JoinDriver {
+    async fn run(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let endpoint = std::mem::take(&mut self.endpoint);
+        let connected = tokio::select! {
+            connected = connect(&endpoint) => connected,
+            () = left(&shared) => Err("left before the host was found".to_owned()),
+        };
+        let (mut transport, connection) = match connected {
+            Ok(up) => up,
+            Err(reason) => return self.give_up(&reason),
+        };
+        loop {
+            self.drive(&mut transport, connection);
+            if self.peer.state() == PeerState::Closed {
+                break;
+            }
+            if shared.is_leaving() {
+                self.peer.leave("");
+                self.drain(&mut transport, connection);
+                break;
+            }
+            tokio::select! {
+                () = shared.wake.notified() => {}
+                event = transport.next_event() => {
+                    if let Some((_, input)) = link_input(&event) {
+                        self.peer.handle(clock::now(), input);
+                    }
+                }
+                () = sleep_until(self.next_wake()) => {}
+            }
+        }
+        // The last words are on their way; give them time.
+        let code = DisconnectCode::Left;
+        transport.shut_down(code as u16, code.sentence(), FAREWELL).await;
+    }
+
+    fn events(&mut self) -> &mut EventSink {
+        &mut self.events
+    }
+}
+
+/// Returns when the engine wants to leave.
+async fn left(shared: &Shared) {
+    while !shared.is_leaving() {
+        shared.wake.notified().await;
+    }
+}

@@ -1,0 +1,378 @@
+//! The engine's side of a hosted session: it owns the world, seals ticks and takes events. Nothing here waits.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use theta_core::schema::Schema;
+use theta_core::session::handshake::OpenDoor;
+use theta_core::session::input::InputSample;
+use theta_core::session::keys::{Identity, sha256};
+use theta_core::session::ticket::{MemberTicket, Pin, Ticket};
+use theta_core::session::{Host, HostCommand, HostConfig};
+use theta_core::types::{PeerId, Tick};
+use theta_core::wire::limits::{MAX_APPLICATION_BYTES, MAX_TEXT_BYTES};
+use theta_core::wire::message::Role;
+use theta_core::world::{SealedTick, World, WorldLimits};
+
+use super::clock::TickPacer;
+use super::drive_host::{HostDriver, HostRequest};
+use super::event::{self, EventSource, SessionEvent};
+use super::published::{
+    HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView, Shared, Standing,
+};
+use super::{Runtime, RuntimeError, clock, drive_join, identity, random_seed};
+use crate::transport::{Transport, TransportConfig};
+
+/// Requests that wait for the I/O thread: most of a second of ticks.
+const RING_REQUESTS: usize = 64;
+/// Members of one session at most.
+const MAX_PEERS: u16 = 1024;
+const MAX_TICK_RATE_HZ: u32 = 240;
+const DEFAULT_PEERS: u16 = 16;
+const DEFAULT_TICK_RATE_HZ: u32 = 90;
+
+/// How to host. Zero or `None` means the default.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Nobody on this machine needs a ticket; listens on loopback only.
+    pub dev_mode: bool,
+    /// Each [`super::EventKind::JoinRequest`] waits for [`HostSession::admit`] or [`HostSession::deny`].
+    pub manual_admission: bool,
+    /// `ip:port`; port 0 lets the system choose. Default: 127.0.0.1:0 in dev mode, 0.0.0.0:0 otherwise.
+    pub bind: Option<String>,
+    /// Members at most, 1 to 1024; 0 = 16.
+    pub max_peers: u16,
+    /// Ticks per second, 1 to 240; 0 = 90.
+    pub tick_rate_hz: u32,
+    /// The role of those who enter without a ticket (dev mode).
+    pub default_role: Role,
+    /// Seed of the key that signs tickets and certifies the host; `None` = a fresh one.
+    pub authority_seed: Option<[u8; 32]>,
+    /// Seed of the host's own key; `None` = a fresh one.
+    pub host_seed: Option<[u8; 32]>,
+    /// The document; `None` = SHA-256 of the authority's public key.
+    pub document_id: Option<[u8; 32]>,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            dev_mode: false,
+            manual_admission: false,
+            bind: None,
+            max_peers: 0,
+            tick_rate_hz: 0,
+            default_role: Role::Editor,
+            authority_seed: None,
+            host_seed: None,
+            document_id: None,
+        }
+    }
+}
+
+/// A hosted session, for one engine thread at a time. Dropping it closes the session for everybody, in the background.
+#[derive(Debug)]
+pub struct HostSession {
+    world: World,
+    requests: rtrb::Producer<HostRequest>,
+    /// What found no room in the ring: the newest state of what changed meanwhile.
+    backlog: Option<SealedTick>,
+    events: EventSource,
+    shared: Arc<Shared>,
+    pacer: TickPacer,
+    shown: Tick,
+    tick_rate_hz: u32,
+    authority: Identity,
+    pin: Pin,
+    local_addr: SocketAddr,
+}
+
+fn or_default<T: Copy + PartialEq + Default>(value: T, default: T) -> T {
+    if value == T::default() { default } else { value }
+}
+
+fn bind_address(options: &HostOptions) -> Result<SocketAddr, RuntimeError> {
+    let address = match &options.bind {
+        None if options.dev_mode => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+        None => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        Some(text) => text.parse().map_err(|error: std::net::AddrParseError| RuntimeError::Address {
+            text: text.clone(),
+            reason: error.to_string(),
+        })?,
+    };
+    if options.dev_mode && !address.ip().to_canonical().is_loopback() {
+        return Err(RuntimeError::NotLoopback(address));
+    }
+    Ok(address)
+}
+
+pub(super) fn start(
+    runtime: &Runtime,
+    schema: Arc<Schema>,
+    options: HostOptions,
+) -> Result<HostSession, RuntimeError> {
+    let bind = bind_address(&options)?;
+    let max_peers = or_default(options.max_peers, DEFAULT_PEERS);
+    let tick_rate_hz = or_default(options.tick_rate_hz, DEFAULT_TICK_RATE_HZ);
+    if max_peers > MAX_PEERS {
+        return Err(RuntimeError::Range { what: "max_peers", value: max_peers.into(), limit: MAX_PEERS.into() });
+    }
+    if tick_rate_hz > MAX_TICK_RATE_HZ {
+        let (value, limit) = (tick_rate_hz as usize, MAX_TICK_RATE_HZ as usize);
+        return Err(RuntimeError::Range { what: "tick_rate_hz", value, limit });
+    }
+    let authority = identity(options.authority_seed)?;
+    let document = options.document_id.unwrap_or_else(|| sha256(&authority.public_key()));
+    let config = HostConfig {
+        tick_rate_hz: tick_rate_hz as u16,
+        max_peers,
+        door: if options.dev_mode { OpenDoor::Loopback(options.default_role) } else { OpenDoor::Closed },
+        manual_admission: options.manual_admission,
+        ..HostConfig::new(document, authority.clone(), identity(options.host_seed)?)
+    };
+    let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));
+    let pin = host.pin();
+    runtime.launch(move || {
+        let limits = TransportConfig {
+            // Those who are turned away must get in far enough to be told why.
+            max_connections: usize::from(max_peers) + 32,
+            ..TransportConfig::default()
+        };
+        let transport = Transport::quic_server(bind, limits)?;
+        let local_addr = transport.local_addr().ok_or_else(|| RuntimeError::Address {
+            text: bind.to_string(),
+            reason: "the socket has no address".to_owned(),
+        })?;
+        let (sink, events) = event::channel();
+        let standing = Standing {
+            state: SessionState::Live,
+            role: Some(Role::Admin),
+            tick_rate_hz,
+            session_id: host.session_id(),
+            ..Standing::default()
+        };
+        let shared = Shared::new(
+            true,
+            Arc::clone(&schema),
+            sink.dropped_count(),
+            pin.document,
+            pin.authority,
+            Some(local_addr),
+            standing,
+        );
+        let (requests, asked) = rtrb::RingBuffer::new(RING_REQUESTS);
+        let driver = HostDriver::new(host, transport, asked, sink, Arc::clone(&shared));
+        let session = HostSession {
+            world: World::new(schema, WorldLimits::default()),
+            requests,
+            backlog: None,
+            events,
+            shared: Arc::clone(&shared),
+            pacer: TickPacer::default(),
+            shown: Tick::ZERO,
+            tick_rate_hz,
+            authority,
+            pin,
+            local_addr,
+        };
+        Ok((session, shared, driver))
+    })
+}
+
+impl HostSession {
+    /// The world as it is being written.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The world, to write into. What is written goes out with the next [`HostSession::tick`].
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Seals what was written since the last tick and hands it to the I/O thread.
+    ///
+    /// Should that thread be behind, ticks are merged on this side: the newest state of everything that changed goes
+    /// out as soon as there is room, and intermediate states are never sent.
+    pub fn tick(&mut self) -> Result<Tick, RuntimeError> {
+        if self.shared.state().is_over() {
+            return Err(RuntimeError::Disconnected);
+        }
+        let sealed = self.world.seal(self.world.tick().next())?;
+        let tick = sealed.tick;
+        self.shared.publish_frame(Arc::clone(&sealed.frame), clock::now_ns());
+        let sealed = match self.backlog.take() {
+            Some(older) => merge(older, sealed),
+            None => sealed,
+        };
+        if let Err(rtrb::PushError::Full(HostRequest::Tick(sealed))) = self.requests.push(HostRequest::Tick(sealed)) {
+            self.backlog = Some(sealed);
+        }
+        self.shared.wake.notify_one();
+        Ok(tick)
+    }
+
+    /// How many ticks are due at this time of [`super::now_ns`], at most `cap`; they count as run.
+    pub fn ticks_due(&mut self, now_ns: u64, cap: u32) -> u32 {
+        self.pacer.due(now_ns, cap, self.tick_rate_hz)
+    }
+
+    /// The oldest event; poll until there is none.
+    pub fn poll(&mut self) -> Option<SessionEvent> {
+        poll(&mut self.events, &self.shared)
+    }
+
+    /// Lets a peer in that asked; `role` is cut to what its ticket grants. `application`: at most 4096 bytes.
+    pub fn admit(&mut self, peer: PeerId, role: Role, application: &[u8]) -> Result<(), RuntimeError> {
+        if application.len() > MAX_APPLICATION_BYTES {
+            let (value, limit) = (application.len(), MAX_APPLICATION_BYTES);
+            return Err(RuntimeError::Range { what: "application bytes", value, limit });
+        }
+        self.require(|standing| standing.pending.contains_key(&peer), peer)?;
+        self.ask(HostCommand::Admit { peer, role, application: application.to_vec() })
+    }
+
+    /// Turns a peer away that asked, with a sentence of at most 1024 bytes.
+    pub fn deny(&mut self, peer: PeerId, reason: &str) -> Result<(), RuntimeError> {
+        self.require(|standing| standing.pending.contains_key(&peer), peer)?;
+        self.ask(HostCommand::Deny { peer, reason: sentence(reason)? })
+    }
+
+    /// Removes a member, with a sentence of at most 1024 bytes.
+    pub fn kick(&mut self, peer: PeerId, reason: &str) -> Result<(), RuntimeError> {
+        let known = |standing: &Standing| standing.peers.contains_key(&peer) || standing.pending.contains_key(&peer);
+        self.require(known, peer)?;
+        self.ask(HostCommand::Kick { peer, reason: sentence(reason)? })
+    }
+
+    fn require(&self, known: impl Fn(&Standing) -> bool, peer: PeerId) -> Result<(), RuntimeError> {
+        let standing = self.shared.standing.load();
+        if standing.state.is_over() {
+            Err(RuntimeError::Disconnected)
+        } else if known(&standing) {
+            Ok(())
+        } else {
+            Err(RuntimeError::PeerUnknown(peer))
+        }
+    }
+
+    fn ask(&mut self, command: HostCommand) -> Result<(), RuntimeError> {
+        let pushed = self.requests.push(HostRequest::Command(command));
+        self.shared.wake.notify_one();
+        pushed.map_err(|_| RuntimeError::Limit { what: "requests that wait", limit: RING_REQUESTS })
+    }
+
+    /// The newest input of a member, as the wire carried it; `None` before the first.
+    pub fn newest_input(&self, peer: PeerId) -> Result<Option<Arc<InputSample>>, RuntimeError> {
+        if !self.shared.standing.load().peers.contains_key(&peer) {
+            return Err(RuntimeError::PeerUnknown(peer));
+        }
+        Ok(self.shared.inputs.load().get(&peer).cloned())
+    }
+
+    /// The newest sealed tick; `None` before the first.
+    pub fn newest_frame(&mut self) -> Option<PublishedFrame> {
+        let newest = self.shared.newest_frame()?;
+        self.shown = newest.frame.tick;
+        Some(newest)
+    }
+
+    /// The tick after the one that was taken last, in order; ticks that are too old to be kept are left out.
+    pub fn next_frame(&mut self) -> Option<PublishedFrame> {
+        let next = self.shared.frame_after(self.shown)?;
+        self.shown = next.frame.tick;
+        Some(next)
+    }
+
+    /// The open ticket: endpoint, document and authority. In dev mode it is enough to join. An end point that listens on
+    /// all addresses is named by loopback, for want of a better one: give the address that others see to
+    /// [`HostSession::issue_ticket`].
+    pub fn ticket(&self) -> Ticket {
+        let mut endpoint = self.local_addr;
+        if endpoint.ip().is_unspecified() {
+            endpoint.set_ip(match endpoint.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Ticket { endpoint: endpoint.to_string(), pin: Some(self.pin), member: None }
+    }
+
+    /// Signs a member ticket: this key may enter with this role until then. `endpoint`: `host:port` as others see it;
+    /// `None` = where it listens.
+    pub fn issue_ticket(
+        &self,
+        client_key: [u8; 32],
+        role: Role,
+        expires_unix_s: u64,
+        endpoint: Option<&str>,
+    ) -> Result<Ticket, RuntimeError> {
+        let member = MemberTicket::issue(&self.authority, self.pin.document, client_key, role, expires_unix_s);
+        let mut ticket = Ticket { member: Some(member.encode()), ..self.ticket() };
+        if let Some(endpoint) = endpoint {
+            endpoint.clone_into(&mut ticket.endpoint);
+        }
+        // What others will parse must parse.
+        Ok(Ticket::parse(&ticket.to_string())?)
+    }
+
+    /// What any thread may ask.
+    pub fn view(&self) -> HostView {
+        SessionView { shared: Arc::clone(&self.shared) }
+    }
+
+    /// What the session is.
+    pub fn info(&self) -> SessionInfo {
+        self.view().info()
+    }
+
+    /// Members and those who wait.
+    pub fn peers(&self) -> Vec<PeerEntry> {
+        self.view().peers()
+    }
+
+    /// Counters of a member's link; `None` when it is not there.
+    pub fn statistics(&self, peer: PeerId) -> Option<LinkStatistics> {
+        self.view().statistics(peer)
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Closes the session for everybody, in the background. Events can still be polled.
+    pub fn leave(&mut self) {
+        self.shared.leave();
+    }
+}
+
+impl Drop for HostSession {
+    fn drop(&mut self) {
+        self.shared.leave();
+    }
+}
+
+/// Takes an event out, and wakes the I/O thread when more wait behind the ring.
+pub(super) fn poll(events: &mut EventSource, shared: &Shared) -> Option<SessionEvent> {
+    let event = events.pop();
+    if event.is_none() && events.more_waits() {
+        shared.wake.notify_one();
+    }
+    event
+}
+
+fn sentence(text: &str) -> Result<String, RuntimeError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(RuntimeError::Range { what: "reason bytes", value: text.len(), limit: MAX_TEXT_BYTES });
+    }
+    Ok(text.to_owned())
+}
+
+/// Two sealed ticks as one: the newer state, and the newest version of every chunk that changed in either.
+fn merge(older: SealedTick, newer: SealedTick) -> SealedTick {
+    let changed: BTreeMap<_, _> =
+        older.changed.into_iter().chain(newer.changed).map(|chunk| (chunk.id, chunk)).collect();
+    SealedTick { changed: changed.into_values().collect(), ..newer }
+}

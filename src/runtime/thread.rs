@@ -1,0 +1,249 @@
+//! The I/O thread of a runtime: it runs the sessions' drivers, each of which fails alone, and it ends in time.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::event::{EventKind, EventSink};
+use super::published::{SessionState, Shared};
+use super::{MAX_SESSIONS, RuntimeError};
+
+/// The name of the thread, as debuggers and reports show it.
+const THREAD_NAME: &str = "theta-io";
+/// How long a detached runtime goes on to tell the other sides that it ends.
+const DETACHED_GRACE: Duration = Duration::from_millis(500);
+/// After the sessions' deadline, how long the thread itself may take to end.
+const THREAD_GRACE: Duration = Duration::from_millis(200);
+
+/// How to start a runtime.
+#[derive(Clone, Debug, Default)]
+pub struct RuntimeConfig {
+    /// No thread: the application calls [`Runtime::step`] instead, often. For servers with a loop of their own,
+    /// consoles and tests.
+    pub host_driven: bool,
+}
+
+/// What a shutdown did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// Threads that have ended.
+    pub threads_joined: usize,
+    /// Names of those that had not by the deadline.
+    pub threads_left: Vec<String>,
+    /// Sessions that were open and are closed now.
+    pub sessions_closed: usize,
+}
+
+struct Running {
+    handle: tokio::runtime::Handle,
+    /// Open sessions and their tasks.
+    sessions: Vec<(Arc<Shared>, tokio::task::JoinHandle<()>)>,
+    mode: Mode,
+}
+
+enum Mode {
+    Thread { stop: oneshot::Sender<Stop>, done: mpsc::Receiver<()>, thread: JoinHandle<()> },
+    /// The application's steps drive it.
+    Stepped(Box<tokio::runtime::Runtime>),
+}
+
+/// The order to end.
+struct Stop {
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    deadline: tokio::time::Instant,
+}
+
+/// One I/O thread (or none) and the sessions on it. Dropping it is as [`Runtime::detach`].
+pub struct Runtime {
+    running: Mutex<Option<Running>>,
+}
+
+impl core::fmt::Debug for Runtime {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+fn reactor() -> Result<tokio::runtime::Runtime, RuntimeError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RuntimeError::Thread)
+}
+
+impl Runtime {
+    /// Starts the thread.
+    pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let reactor = reactor()?;
+        let handle = reactor.handle().clone();
+        let mode = if config.host_driven {
+            Mode::Stepped(Box::new(reactor))
+        } else {
+            let (stop, stopped) = oneshot::channel();
+            let (tell, done) = mpsc::channel();
+            let thread = std::thread::Builder::new()
+                .name(THREAD_NAME.to_owned())
+                .spawn(move || {
+                    reactor.block_on(serve(stopped));
+                    // Name resolution may still have a blocking thread; it ends by itself.
+                    reactor.shutdown_background();
+                    let _ = tell.send(());
+                })
+                .map_err(RuntimeError::Thread)?;
+            Mode::Thread { stop, done, thread }
+        };
+        Ok(Self { running: Mutex::new(Some(Running { handle, sessions: Vec::new(), mode })) })
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        // Only engine threads take this lock, and none panics under it.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `set_up` inside the reactor (sockets bind there), then starts the driver it returns.
+    pub(super) fn launch<T, D>(
+        &self,
+        set_up: impl FnOnce() -> Result<(T, Arc<Shared>, D), RuntimeError>,
+    ) -> Result<T, RuntimeError>
+    where
+        D: Drive,
+    {
+        let mut running = self.running();
+        let running = running.as_mut().ok_or(RuntimeError::ShutDown)?;
+        running.sessions.retain(|(_, task)| !task.is_finished());
+        if running.sessions.len() >= MAX_SESSIONS {
+            return Err(RuntimeError::Limit { what: "sessions of one runtime", limit: MAX_SESSIONS });
+        }
+        let _inside = running.handle.enter();
+        let (session, shared, driver) = set_up()?;
+        let task = running.handle.spawn(supervise(driver, Arc::clone(&shared)));
+        running.sessions.push((shared, task));
+        Ok(session)
+    }
+
+    /// Host-driven runtimes: does what is due now, and waits up to `wait` for more (zero never waits). Call it often;
+    /// nothing moves between calls.
+    pub fn step(&self, wait: Duration) -> Result<(), RuntimeError> {
+        match self.running().as_ref() {
+            None => Err(RuntimeError::ShutDown),
+            Some(Running { mode: Mode::Stepped(reactor), .. }) => {
+                reactor.block_on(async {
+                    // Every task gets turns, and the reactor looks at its sockets between them.
+                    for _ in 0..16 {
+                        tokio::task::yield_now().await;
+                    }
+                    if !wait.is_zero() {
+                        tokio::time::sleep(wait).await;
+                    }
+                });
+                Ok(())
+            }
+            Some(_) => Err(RuntimeError::NotHostDriven),
+        }
+    }
+
+    /// Ends everything; with a deadline it waits, without one it does not.
+    pub(super) fn stop(&self, deadline: Option<Duration>) -> ShutdownReport {
+        let Some(running) = self.running().take() else { return ShutdownReport::default() };
+        let until = Instant::now() + deadline.unwrap_or(DETACHED_GRACE);
+        let mut tasks = Vec::new();
+        let mut open = Vec::new();
+        for (shared, task) in running.sessions {
+            if !task.is_finished() {
+                shared.leave();
+                open.push(shared);
+                tasks.push(task);
+            }
+        }
+        let order = Stop { tasks, deadline: until.into() };
+        let mut report = ShutdownReport::default();
+        match running.mode {
+            Mode::Thread { stop, done, thread } => {
+                // A thread that is gone already has nothing to be told.
+                let _ = stop.send(order);
+                if deadline.is_some() {
+                    let patience = until.saturating_duration_since(Instant::now()) + THREAD_GRACE;
+                    // An error other than a timeout means that the thread has ended, too.
+                    if matches!(done.recv_timeout(patience), Err(mpsc::RecvTimeoutError::Timeout)) {
+                        report.threads_left.push(THREAD_NAME.to_owned());
+                    } else {
+                        let _ = thread.join();
+                        report.threads_joined = 1;
+                    }
+                }
+            }
+            Mode::Stepped(reactor) => {
+                if deadline.is_some() {
+                    reactor.block_on(finish(order));
+                }
+                reactor.shutdown_background();
+            }
+        }
+        for shared in open {
+            report.sessions_closed += usize::from(shared.state().is_over());
+            // Whoever was cut off by the deadline is over as well.
+            if deadline.is_some() && report.threads_left.is_empty() && !shared.state().is_over() {
+                shared.update_standing(|standing| standing.state = SessionState::Closed);
+            }
+        }
+        report
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.stop(None);
+    }
+}
+
+/// The thread's life: until it is told to end, or its runtime is gone.
+async fn serve(stopped: oneshot::Receiver<Stop>) {
+    if let Ok(order) = stopped.await {
+        finish(order).await;
+    }
+}
+
+async fn finish(order: Stop) {
+    let all = async {
+        for task in order.tasks {
+            let _ = task.await;
+        }
+    };
+    let _ = tokio::time::timeout_at(order.deadline, all).await;
+}
+
+/// The I/O thread's side of one session.
+pub(super) trait Drive: Send + 'static {
+    /// Runs the session to its end.
+    fn run(&mut self) -> impl Future<Output = ()> + Send;
+    /// Where its events go.
+    fn events(&mut self) -> &mut EventSink;
+}
+
+/// Runs a driver; a panic in it is the end of this session and of nothing else.
+async fn supervise<D: Drive>(mut driver: D, shared: Arc<Shared>) {
+    let outcome = {
+        let mut run = std::pin::pin!(driver.run());
+        std::future::poll_fn(move |context| {
+            match std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
+                Ok(poll) => poll.map(Ok),
+                Err(panic) => std::task::Poll::Ready(Err(panic)),
+            }
+        })
+        .await
+    };
+    if let Err(panic) = outcome {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no text".to_owned());
+        shared.update_standing(|standing| standing.state = SessionState::Faulted);
+        driver.events().push(EventKind::StateChanged(SessionState::Faulted));
+        driver.events().push(EventKind::Faulted { text });
+    } else if !shared.state().is_over() {
+        shared.update_standing(|standing| standing.state = SessionState::Closed);
+    }
+    // Dropping what a panic left behind may panic again.
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(driver)));
+}
