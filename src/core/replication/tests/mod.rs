@@ -1,5 +1,6 @@
 //! The room as a whole: random worlds and histories over links that lose, repeat and reorder.
 
+mod golden;
 mod hostile;
 mod links;
 mod rows;
