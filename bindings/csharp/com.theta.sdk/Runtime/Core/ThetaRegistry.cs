@@ -103,7 +103,7 @@ namespace Theta
         {
             get
             {
-                if (_handle.IsClosed)
+                if (_handle.IsDisposed)
                 {
                     throw new ObjectDisposedException("ThetaRegistry");
                 }

@@ -95,14 +95,14 @@ namespace Theta
         /// <summary>True after <see cref="Shutdown"/>, <see cref="Detach"/> or <see cref="Dispose"/>.</summary>
         public bool IsDisposed
         {
-            get { return _handle.IsClosed; }
+            get { return _handle.IsDisposed; }
         }
 
         internal RuntimeHandle Handle
         {
             get
             {
-                if (_handle.IsClosed)
+                if (_handle.IsDisposed)
                 {
                     throw new ObjectDisposedException("ThetaRuntime");
                 }
@@ -150,7 +150,7 @@ namespace Theta
         /// <summary>Lets go at once, without waiting; the native threads end by themselves. For a domain reload.</summary>
         public void Detach()
         {
-            if (!_handle.IsClosed)
+            if (!_handle.IsDisposed)
             {
                 NativeMethods.theta_runtime_detach(new theta_runtime { bits = _handle.Bits });
                 Forget();
@@ -160,7 +160,7 @@ namespace Theta
         /// <summary>Shuts down with <see cref="DefaultShutdownDeadlineMs"/>. Does not throw.</summary>
         public unsafe void Dispose()
         {
-            if (!_handle.IsClosed)
+            if (!_handle.IsDisposed)
             {
                 NativeMethods.theta_runtime_shutdown(
                     new theta_runtime { bits = _handle.Bits }, DefaultShutdownDeadlineMs, null);

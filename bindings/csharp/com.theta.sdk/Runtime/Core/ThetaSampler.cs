@@ -53,7 +53,7 @@ namespace Theta
             ulong component, uint field, EntityId* entities, int count, double renderTick, void* destination,
             long strideBytes, SampleResult* results)
         {
-            if (_handle.IsClosed)
+            if (_handle.IsDisposed)
             {
                 throw new ObjectDisposedException("ThetaSampler");
             }

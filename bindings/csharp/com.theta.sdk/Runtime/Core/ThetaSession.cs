@@ -27,7 +27,7 @@ namespace Theta
         {
             get
             {
-                if (_handle.IsClosed)
+                if (_handle.IsDisposed)
                 {
                     throw new ObjectDisposedException(GetType().Name);
                 }
@@ -38,7 +38,7 @@ namespace Theta
         /// <summary>True after <see cref="Dispose"/>.</summary>
         public bool IsDisposed
         {
-            get { return _handle.IsClosed; }
+            get { return _handle.IsDisposed; }
         }
 
         /// <summary>Status of the last native poll; an error here means that no more events will come.</summary>
@@ -165,8 +165,8 @@ namespace Theta
             return (ThetaStatus)NativeMethods.theta_session_leave(Native);
         }
 
-        /// <summary>Gives the session back; it leaves gracefully in the background. Frames and writes made from it are stale
-        /// from now on, which their calls report. Any thread, never blocks.</summary>
+        /// <summary>Gives the session back; it leaves gracefully in the background. Frames that are held stay
+        /// readable until they are released. Any thread, never blocks.</summary>
         public void Dispose()
         {
             _handle.Dispose();

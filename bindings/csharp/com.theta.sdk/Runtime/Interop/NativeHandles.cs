@@ -14,6 +14,7 @@ namespace Theta.Interop
     {
         private readonly ulong _bits;
         private readonly NativeHandle _parent;
+        private volatile bool _disposed;
 
         protected NativeHandle(ulong bits, NativeHandle parent)
             : base(IntPtr.Zero, true)
@@ -33,10 +34,23 @@ namespace Theta.Interop
             get { return _bits; }
         }
 
+        /// <summary>True from the first Dispose on. SafeHandle.IsClosed comes later: not before the last child is gone.</summary>
+        internal bool IsDisposed
+        {
+            get { return _disposed; }
+        }
+
         /// <inheritdoc/>
         public override bool IsInvalid
         {
             get { return _bits == 0; }
+        }
+
+        /// <inheritdoc/>
+        protected override void Dispose(bool disposing)
+        {
+            _disposed = true;
+            base.Dispose(disposing);
         }
 
         /// <summary>Gives the native object back. Must not block and must not throw.</summary>
