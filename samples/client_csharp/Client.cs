@@ -73,7 +73,7 @@ namespace Samples
         {
             "OTHER", "STATE_CHANGED", "JOIN_REQUEST", "PEER_JOINED", "PEER_LEFT", "ADMITTED", "JOIN_PROGRESS", "ENTITY_SPAWNED",
             "ENTITY_DESPAWNED", "OWNER_CHANGED", "PARENT_CHANGED", "DIVERGED", "REPAIRED", "DISCONNECTED", "REFUSED", "RESYNC",
-            "FAULTED", "LOG",
+            "FAULTED", "LOG", "PEER_LIVE",
         };
 
         /// <summary>Why the session ended, or null while it goes on.</summary>

@@ -97,7 +97,7 @@ namespace Theta.Tests
             return offsets;
         }
 
-        [TestCase(typeof(ThetaEventKind), "THETA_EVENT_", 17)]
+        [TestCase(typeof(ThetaEventKind), "THETA_EVENT_", 18)]
         [TestCase(typeof(SessionState), "THETA_STATE_", 7)]
         [TestCase(typeof(ThetaRole), "THETA_ROLE_", 4)]
         [TestCase(typeof(ThetaBasis), "THETA_BASIS_", 3)]

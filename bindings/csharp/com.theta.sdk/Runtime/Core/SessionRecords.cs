@@ -88,8 +88,10 @@ namespace Theta
         Resync = 15,
         /// <summary>Code = status, text.</summary>
         Faulted = 16,
-        /// <summary>Code = level, 1 error to 5 trace; text.</summary>
+        /// <summary>Code = level, 1 error to 5 trace; text. Failed attempts to join arrive as warnings (2).</summary>
         Log = 17,
+        /// <summary>Host: a peer has the world and sees ticks.</summary>
+        PeerLive = 18,
     }
 
     /// <summary>One event, 64 bytes. Text belongs to the poll it came from; see ThetaSession.Text.</summary>
