@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use super::handle::Kind;
 use super::status::*;
 use crate::core::schema::SchemaError;
+use crate::core::session::ticket::TicketError;
 use crate::core::world::WorldError;
+use crate::runtime::RuntimeError;
 
 /// Why a call did not do what it says.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +62,6 @@ pub(crate) enum Error {
     Concurrent { kind: Kind },
     #[error("the limit of {limit} {what} is reached")]
     Limit { what: &'static str, limit: u64 },
-    #[error("{what}")]
-    State { what: &'static str },
     #[error("this call is for {needed}; this session {is}")]
     WrongRole { needed: &'static str, is: &'static str },
 
@@ -76,9 +76,6 @@ pub(crate) enum Error {
     PeerUnknown { peer: u32 },
     #[error("there is no entity {entity:#018x} in the session")]
     EntityUnknown { entity: u64 },
-
-    #[error("no tick is complete yet, so there is nothing to sample; wait for the first frames")]
-    NotSampled,
 
     #[error("the library panicked: {text}; the session is faulted, destroy it and report this text")]
     Panic { text: String },
@@ -108,14 +105,12 @@ impl Error {
             Self::ShutDown { .. } => THETA_E_SHUT_DOWN,
             Self::Concurrent { .. } => THETA_E_CONCURRENT,
             Self::Limit { .. } => THETA_E_LIMIT,
-            Self::State { .. } => THETA_E_STATE,
             Self::WrongRole { .. } => THETA_E_WRONG_ROLE,
             Self::ComponentUnknown { .. } => THETA_E_COMPONENT_UNKNOWN,
             Self::FieldUnknown { .. } => THETA_E_FIELD_UNKNOWN,
             Self::RegistrySealed => THETA_E_REGISTRY_SEALED,
             Self::PeerUnknown { .. } => THETA_E_PEER_UNKNOWN,
             Self::EntityUnknown { .. } => THETA_E_ENTITY_UNKNOWN,
-            Self::NotSampled => THETA_E_NOT_SAMPLED,
             Self::Panic { .. } | Self::Faulted { .. } => THETA_E_PANIC,
             Self::Room { code, .. } => *code,
         }
@@ -151,6 +146,31 @@ impl From<WorldError> for Error {
             | WorldError::DuplicateComponent(_)
             | WorldError::BadParent { .. } => THETA_E_RANGE,
             WorldError::OldTick { .. } | WorldError::BadArchetype { .. } => THETA_E_INTERNAL,
+        };
+        Self::Room { code, text: error.to_string() }
+    }
+}
+
+impl From<TicketError> for Error {
+    fn from(error: TicketError) -> Self {
+        Self::Room { code: THETA_E_TICKET, text: error.to_string() }
+    }
+}
+
+impl From<RuntimeError> for Error {
+    fn from(error: RuntimeError) -> Self {
+        let code = match error {
+            RuntimeError::World(error) => return error.into(),
+            RuntimeError::Ticket(error) => return error.into(),
+            RuntimeError::PeerUnknown(peer) => return Self::PeerUnknown { peer: peer.0 as u32 },
+            RuntimeError::Disconnected => THETA_E_DISCONNECTED,
+            RuntimeError::ShutDown => THETA_E_SHUT_DOWN,
+            RuntimeError::NotLive | RuntimeError::NotHostDriven => THETA_E_STATE,
+            RuntimeError::NoFrame => THETA_E_NOT_SAMPLED,
+            RuntimeError::Address { .. } | RuntimeError::NotLoopback(_) => THETA_E_ADDRESS,
+            RuntimeError::Limit { .. } => THETA_E_LIMIT,
+            RuntimeError::Range { .. } => THETA_E_RANGE,
+            RuntimeError::Thread(_) | RuntimeError::Transport(_) | RuntimeError::Random => THETA_E_IO,
         };
         Self::Room { code, text: error.to_string() }
     }

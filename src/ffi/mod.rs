@@ -2,8 +2,8 @@
 //!
 //! One file per C noun; each function checks its handle and views, calls the runtime, and maps the result. What is
 //! the same for all of them is written once: [`handle`] (the slot table), [`status`] (the table of codes), [`error`]
-//! (sentences and the thread's last error), [`boundary`] (panics), [`view`] (pointers), [`sized`] (structs that grow)
-//! and [`basis`] (coordinates). docs/c-api.md is the contract.
+//! (sentences and the thread's last error), [`boundary`] (panics), [`view`] (pointers), [`sized`] (structs that grow),
+//! [`basis`] and [`rows`] (coordinates), [`side`] (what stands behind a session). docs/c-api.md is the contract.
 //!
 //! Must never: call the host application, hold a lock while it quantises or waits, let a panic out, export data, or
 //! change what a function, a number or an offset means. Called by C, C++ and C#.
@@ -14,13 +14,28 @@
 // size stated beside them. Repeating it under `# Safety` would print it on every page of the header.
 #![allow(clippy::missing_safety_doc)]
 
+#[cfg(test)]
+mod abi;
 pub mod basis;
 pub(crate) mod boundary;
+pub mod entity;
 pub(crate) mod error;
+pub mod event;
+pub mod frame;
 pub(crate) mod handle;
+pub mod input;
 pub mod library;
+pub mod peer;
+pub mod registry;
 pub(crate) mod rows;
+pub mod runtime;
+pub mod sample;
+pub mod session;
+pub(crate) mod side;
 pub(crate) mod sized;
 pub mod status;
 pub(crate) mod tags;
+pub mod ticket;
+pub mod time;
 pub(crate) mod view;
+pub mod write;

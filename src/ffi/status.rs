@@ -108,6 +108,7 @@ pub const THETA_CATEGORY_INTERNAL: u32 = 9;
 /// One row of the table.
 pub(crate) struct StatusRow {
     pub(crate) code: theta_status,
+    #[cfg_attr(not(test), allow(dead_code))] // what tests hold against the constants
     pub(crate) name: &'static str,
     /// What it means and what to do: null-terminated, so that C gets it without a copy.
     pub(crate) sentence: &'static str,

@@ -407,6 +407,7 @@ int main(void) {
   CHECK(strcmp(joined_name, "Ada") == 0 && strcmp(admitted_text, "welcome") == 0);
   CHECK(counts[THETA_EVENT_ENTITY_SPAWNED] == ENTITIES && spawned_entity != 0);
   check_replica(entities);
+  CHECK(run_until_tick(tick + 20));
   check_frames_in_order();
   check_lists();
 
