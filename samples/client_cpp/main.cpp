@@ -52,6 +52,7 @@ const char* name_of(theta::event_kind kind) {
     case theta::event_kind::resync: return "RESYNC";
     case theta::event_kind::faulted: return "FAULTED";
     case theta::event_kind::log: return "LOG";
+    case theta::event_kind::peer_live: return "PEER_LIVE";
     }
     return "OTHER";
 }

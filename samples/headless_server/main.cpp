@@ -201,7 +201,7 @@ private:
         }
         std::map<theta::peer_id, std::string> here;
         for (const theta::peer_info& one : roster_) {
-            if (one.peer != theta::host_peer && one.state == THETA_STATE_LIVE) {
+            if (one.peer != theta::host_peer) {
                 here.emplace(one.peer, std::string(one.name, one.name_length));
             }
         }

@@ -2,7 +2,8 @@
 // `joined_session`, so that a call in the wrong role does not compile.
 //
 // Threads: one thread at a time drives a session (poll, tick, spawn, send ...); a second one gets `code::concurrent`,
-// never a data race. Marked "any thread": info, render_tick, sample, statistics, and everything on frames and writes.
+// never a data race. Marked "any thread": info, peers, render_tick, sample, statistics, and everything on frames and
+// writes.
 #ifndef THETA_CPP_SESSION_HPP
 #define THETA_CPP_SESSION_HPP
 
@@ -140,8 +141,8 @@ public:
         return detail::done(status, info);
     }
 
-    /// Everybody who is here now.
-    result<std::size_t> peers(std::vector<peer_info>& out) noexcept {
+    /// Everybody who is here now. Any thread.
+    result<std::size_t> peers(std::vector<peer_info>& out) const noexcept {
         return detail::read_rows(out, [this](theta_peer_info* rows, std::uint32_t capacity, std::uint32_t* count) {
             return theta_session_peers(handle_.get(), rows, sizeof(theta_peer_info), capacity, count);
         });

@@ -102,6 +102,7 @@ enum class event_kind : std::uint32_t {
     resync = THETA_EVENT_RESYNC,
     faulted = THETA_EVENT_FAULTED,
     log = THETA_EVENT_LOG,
+    peer_live = THETA_EVENT_PEER_LIVE,
 };
 
 /// One event. `text` points into the session and is valid while the callback runs; copy it to keep it.
