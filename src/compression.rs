@@ -43,7 +43,8 @@ impl ZstdCompressor {
 
     fn with_dictionary(dictionary: &[u8]) -> Result<Self, WireError> {
         const FAILED: WireError = WireError::BadCompression("zstd cannot be set up");
-        let mut compressor = zstd::bulk::Compressor::with_dictionary(LEVEL, dictionary).map_err(|_| FAILED)?;
+        let mut compressor =
+            zstd::bulk::Compressor::with_dictionary(LEVEL, dictionary).map_err(|_| FAILED)?;
         // The packet has a CRC, and the handshake names the dictionary.
         for parameter in [CParameter::ChecksumFlag(false), CParameter::DictIdFlag(false)] {
             compressor.set_parameter(parameter).map_err(|_| FAILED)?;
@@ -186,7 +187,9 @@ mod tests {
     const VECTOR: &str = include_str!("../tests/vectors/compressed_envelope.hex");
 
     fn unhex(text: &str) -> Vec<u8> {
-        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex")).collect()
+        (0..text.len() / 2)
+            .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex"))
+            .collect()
     }
 
     #[test]
@@ -198,7 +201,10 @@ mod tests {
         let verified = open(packet, Some(&mut zstd), &mut scratch).expect("opens");
         assert!(verified.was_compressed());
         assert_eq!(verified.body(), body);
-        assert_eq!(*verified.header(), PacketHeader { sequence: 7, epoch: 2, schema: 0xbeef, ..Default::default() });
+        assert_eq!(
+            *verified.header(),
+            PacketHeader { sequence: 7, epoch: 2, schema: 0xbeef, ..Default::default() }
+        );
         // The same packet comes out again as long as zstd's encoder stays the same; the format only promises the way in.
         let mut again = Vec::new();
         seal(verified.header(), body, Some(&mut compressor()), &mut again).expect("seals");

@@ -182,7 +182,9 @@ fn every_lane_opens_with_its_hash_and_keeps_order() {
             for n in 0..300 {
                 for lane in lanes {
                     // Sizes on both sides of every buffer there is.
-                    p.server.send(p.at_server, lane, numbered(16 + (n as usize * 97) % 3000, n)).expect("sends");
+                    p.server
+                        .send(p.at_server, lane, numbered(16 + (n as usize * 97) % 3000, n))
+                        .expect("sends");
                 }
             }
             let (mut opened, mut counts) = (HashMap::new(), HashMap::<Lane, u32>::new());
@@ -287,7 +289,9 @@ fn datagrams_flow_beside_a_big_bulk_transfer() {
             let (pieces, piece_bytes) = (400_u32, 60_000);
             p.server.open_lane(p.at_server, Lane::Bulk(1), 5).expect("opens");
             for n in 0..pieces {
-                p.server.send(p.at_server, Lane::Bulk(1), numbered(piece_bytes, n)).expect("24 MB fit the queue");
+                p.server
+                    .send(p.at_server, Lane::Bulk(1), numbered(piece_bytes, n))
+                    .expect("24 MB fit the queue");
             }
             p.server.finish(p.at_server, Lane::Bulk(1)).expect("finishes");
             let (mut bulk, mut ticks_during_bulk, mut tick) = (0, 0, 0);
@@ -312,7 +316,10 @@ fn datagrams_flow_beside_a_big_bulk_transfer() {
                 }
             }
             // Over memory the bulk may be through before the first tick.
-            assert!(over == Over::Memory || ticks_during_bulk * 2 >= tick, "{ticks_during_bulk} of {tick} ticks");
+            assert!(
+                over == Over::Memory || ticks_during_bulk * 2 >= tick,
+                "{ticks_during_bulk} of {tick} ticks"
+            );
         });
     }
 }

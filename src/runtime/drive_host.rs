@@ -68,7 +68,7 @@ impl HostDriver {
         }
         for _ in 0..EVENTS_PER_TURN {
             let Some(event) = transport.try_next_event() else { break };
-            self.take(event);
+            self.take(&event);
         }
         let now = clock::now();
         if self.host.next_wake().is_some_and(|wake| wake <= now) {
@@ -82,21 +82,21 @@ impl HostDriver {
         self.events.flush();
     }
 
-    fn take(&mut self, event: TransportEvent) {
+    fn take(&mut self, event: &TransportEvent) {
         let now = clock::now();
         match event {
             TransportEvent::Connected { connection, .. } => {
-                self.connections.insert(connection);
+                self.connections.insert(*connection);
                 // A handshake ends soon after it begins; that is fresh enough for a ticket's expiry.
                 let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 self.host.set_unix_time(unix.as_secs());
             }
             TransportEvent::Closed { connection, .. } => {
-                self.connections.remove(&connection);
+                self.connections.remove(connection);
             }
             _ => {}
         }
-        if let Some((connection, input)) = link_input(&event) {
+        if let Some((connection, input)) = link_input(event) {
             self.host.handle(now, LinkId(connection.0), input);
         }
     }
@@ -176,7 +176,8 @@ impl HostDriver {
             return;
         }
         let host = &self.host;
-        self.shared.update_standing(|standing| standing.pending.retain(|peer, _| host.statistics(*peer).is_some()));
+        self.shared
+            .update_standing(|standing| standing.pending.retain(|peer, _| host.statistics(*peer).is_some()));
     }
 
     fn report(&mut self, transport: &Transport) {
@@ -233,7 +234,7 @@ impl Drive for HostDriver {
             }
             tokio::select! {
                 () = shared.wake.notified() => {}
-                event = transport.next_event() => self.take(event),
+                event = transport.next_event() => self.take(&event),
                 () = sleep_until(self.next_wake()) => {}
             }
         }

@@ -22,7 +22,8 @@ use crate::transport::{ConnectionId, Transport, TransportConfig, TransportError}
 /// What the engine asks.
 #[derive(Debug)]
 pub(super) enum JoinRequest {
-    Input(InputSample),
+    /// Boxed: the ring holds many and most of the time none.
+    Input(Box<InputSample>),
     Loaded,
 }
 
@@ -71,7 +72,7 @@ impl JoinDriver {
         let now = clock::now();
         while let Ok(request) = self.requests.pop() {
             match request {
-                JoinRequest::Input(sample) => self.peer.send_input(now, sample),
+                JoinRequest::Input(sample) => self.peer.send_input(now, *sample),
                 JoinRequest::Loaded => self.peer.loaded(),
             }
         }

@@ -225,7 +225,8 @@ impl EventSink {
                 return;
             }
         }
-        if self.resync && self.ring.push(SessionEvent { time_ns: now_ns(), kind: EventKind::Resync }).is_ok() {
+        if self.resync && self.ring.push(SessionEvent { time_ns: now_ns(), kind: EventKind::Resync }).is_ok()
+        {
             self.resync = false;
         }
         if !self.resync {

@@ -19,7 +19,8 @@ use super::clock::TickPacer;
 use super::drive_host::{HostDriver, HostRequest};
 use super::event::{self, EventSource, SessionEvent};
 use super::published::{
-    HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView, Shared, Standing,
+    HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView, Shared,
+    Standing,
 };
 use super::{Runtime, RuntimeError, clock, drive_join, identity, random_seed};
 use crate::transport::{Transport, TransportConfig};
@@ -110,13 +111,17 @@ fn bind_address(options: &HostOptions) -> Result<SocketAddr, RuntimeError> {
 pub(super) fn start(
     runtime: &Runtime,
     schema: Arc<Schema>,
-    options: HostOptions,
+    options: &HostOptions,
 ) -> Result<HostSession, RuntimeError> {
-    let bind = bind_address(&options)?;
+    let bind = bind_address(options)?;
     let max_peers = or_default(options.max_peers, DEFAULT_PEERS);
     let tick_rate_hz = or_default(options.tick_rate_hz, DEFAULT_TICK_RATE_HZ);
     if max_peers > MAX_PEERS {
-        return Err(RuntimeError::Range { what: "max_peers", value: max_peers.into(), limit: MAX_PEERS.into() });
+        return Err(RuntimeError::Range {
+            what: "max_peers",
+            value: max_peers.into(),
+            limit: MAX_PEERS.into(),
+        });
     }
     if tick_rate_hz > MAX_TICK_RATE_HZ {
         let (value, limit) = (tick_rate_hz as usize, MAX_TICK_RATE_HZ as usize);
@@ -206,7 +211,9 @@ impl HostSession {
             Some(older) => merge(older, sealed),
             None => sealed,
         };
-        if let Err(rtrb::PushError::Full(HostRequest::Tick(sealed))) = self.requests.push(HostRequest::Tick(sealed)) {
+        if let Err(rtrb::PushError::Full(HostRequest::Tick(sealed))) =
+            self.requests.push(HostRequest::Tick(sealed))
+        {
             self.backlog = Some(sealed);
         }
         self.shared.wake.notify_one();
@@ -241,7 +248,8 @@ impl HostSession {
 
     /// Removes a member, with a sentence of at most 1024 bytes.
     pub fn kick(&mut self, peer: PeerId, reason: &str) -> Result<(), RuntimeError> {
-        let known = |standing: &Standing| standing.peers.contains_key(&peer) || standing.pending.contains_key(&peer);
+        let known =
+            |standing: &Standing| standing.peers.contains_key(&peer) || standing.pending.contains_key(&peer);
         self.require(known, peer)?;
         self.ask(HostCommand::Kick { peer, reason: sentence(reason)? })
     }
@@ -308,7 +316,8 @@ impl HostSession {
         expires_unix_s: u64,
         endpoint: Option<&str>,
     ) -> Result<Ticket, RuntimeError> {
-        let member = MemberTicket::issue(&self.authority, self.pin.document, client_key, role, expires_unix_s);
+        let member =
+            MemberTicket::issue(&self.authority, self.pin.document, client_key, role, expires_unix_s);
         let mut ticket = Ticket { member: Some(member.encode()), ..self.ticket() };
         if let Some(endpoint) = endpoint {
             endpoint.clone_into(&mut ticket.endpoint);

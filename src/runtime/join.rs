@@ -153,7 +153,7 @@ impl JoinSession {
             state if state.is_over() => return Err(RuntimeError::Disconnected),
             _ => return Err(RuntimeError::NotLive),
         }
-        let _ = self.requests.push(JoinRequest::Input(sample));
+        let _ = self.requests.push(JoinRequest::Input(Box::new(sample)));
         self.shared.wake.notify_one();
         Ok(())
     }

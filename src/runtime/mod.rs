@@ -145,8 +145,9 @@ fn identity(seed: Option<[u8; 32]>) -> Result<Identity, RuntimeError> {
 
 impl Runtime {
     /// Starts hosting. The socket is bound when this returns; ticks are the caller's.
+    #[allow(clippy::needless_pass_by_value)] // options are made for one call, here and in `join`
     pub fn host(&self, schema: Arc<Schema>, options: HostOptions) -> Result<HostSession, RuntimeError> {
-        host::start(self, schema, options)
+        host::start(self, schema, &options)
     }
 
     /// Starts joining. What follows comes as events.

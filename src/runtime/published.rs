@@ -193,8 +193,7 @@ impl FrameHistory {
         let continues = self.frames.last().is_none_or(|newest| newest.tick < frame.tick);
         let keep = if continues { self.frames.len().min(FRAMES_KEPT - 1) } else { 0 };
         let from = self.frames.len() - keep;
-        let mut next =
-            Self { frames: Vec::with_capacity(keep + 1), times_ns: Vec::with_capacity(keep + 1) };
+        let mut next = Self { frames: Vec::with_capacity(keep + 1), times_ns: Vec::with_capacity(keep + 1) };
         next.frames.extend_from_slice(&self.frames[from..]);
         next.times_ns.extend_from_slice(&self.times_ns[from..]);
         next.frames.push(frame);
@@ -427,7 +426,11 @@ mod tests {
         assert!(history.frames().is_sorted_by(|a, b| a.tick < b.tick));
         assert_eq!(history.newest().map(|(f, t)| (f.tick, t)), Some((Tick(200), 2000)));
         assert_eq!(history.after(Tick(150)).map(|(f, _)| f.tick), Some(Tick(151)));
-        assert_eq!(history.after(Tick(3)).map(|(f, t)| (f.tick, t)), Some((Tick(137), 1370)), "too old are left out");
+        assert_eq!(
+            history.after(Tick(3)).map(|(f, t)| (f.tick, t)),
+            Some((Tick(137), 1370)),
+            "too old are left out"
+        );
         assert!(history.after(Tick(200)).is_none());
         let again = history.with(frame(1), 1);
         assert_eq!(again.frames().len(), 1);
@@ -437,12 +440,12 @@ mod tests {
     fn percentiles_by_nearest_rank() {
         let mut ring = RttRing::default();
         assert_eq!(ring.percentiles(), (0, 0));
-        for n in 1..=100 {
+        for n in 1..=100_u32 {
             ring.note(u64::from(n), n);
             ring.note(u64::from(n), 999_999);
         }
         assert_eq!(ring.percentiles(), (50, 99));
-        for n in 101..=1000 {
+        for n in 101..=1000_u32 {
             ring.note(u64::from(n), 7);
         }
         assert_eq!(ring.percentiles(), (7, 7));

@@ -19,7 +19,7 @@ const DETACHED_GRACE: Duration = Duration::from_millis(500);
 const THREAD_GRACE: Duration = Duration::from_millis(200);
 
 /// How to start a runtime.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct RuntimeConfig {
     /// No thread: the application calls [`Runtime::step`] instead, often. For servers with a loop of their own,
     /// consoles and tests.
@@ -45,7 +45,11 @@ struct Running {
 }
 
 enum Mode {
-    Thread { stop: oneshot::Sender<Stop>, done: mpsc::Receiver<()>, thread: JoinHandle<()> },
+    Thread {
+        stop: oneshot::Sender<Stop>,
+        done: mpsc::Receiver<()>,
+        thread: JoinHandle<()>,
+    },
     /// The application's steps drive it.
     Stepped(Box<tokio::runtime::Runtime>),
 }
@@ -246,4 +250,113 @@ async fn supervise<D: Drive>(mut driver: D, shared: Arc<Shared>) {
     }
     // Dropping what a panic left behind may panic again.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(driver)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{self, EventSource};
+    use super::super::published::Standing;
+    use super::*;
+    use theta_core::schema::Registry;
+
+    /// A session that panics when it is woken, or leaves when it is told to.
+    struct Fake {
+        panics: bool,
+        events: EventSink,
+        shared: Arc<Shared>,
+    }
+
+    impl Drive for Fake {
+        async fn run(&mut self) {
+            let shared = Arc::clone(&self.shared);
+            while !shared.is_leaving() {
+                shared.wake.notified().await;
+                assert!(!self.panics, "on purpose");
+            }
+        }
+
+        fn events(&mut self) -> &mut EventSink {
+            &mut self.events
+        }
+    }
+
+    fn launch(runtime: &Runtime, panics: bool) -> (EventSource, Arc<Shared>) {
+        let launched = runtime.launch(|| {
+            let schema = Arc::new(Registry::new().freeze().expect("a schema"));
+            let (events, source) = event::channel();
+            let dropped = events.dropped_count();
+            let standing = Standing { state: SessionState::Live, ..Standing::default() };
+            let shared = Shared::new(true, schema, dropped, [0; 32], [0; 32], None, standing);
+            let driver = Fake { panics, events, shared: Arc::clone(&shared) };
+            Ok(((source, Arc::clone(&shared)), shared, driver))
+        });
+        launched.expect("a session")
+    }
+
+    fn wait_for(shared: &Shared, state: SessionState) {
+        let began = Instant::now();
+        while shared.state() != state {
+            assert!(began.elapsed() < Duration::from_secs(10), "{:?} instead of {state:?}", shared.state());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_panic_faults_its_session_and_no_other() {
+        let runtime = Runtime::start(RuntimeConfig::default()).expect("a runtime");
+        let (mut events, broken) = launch(&runtime, true);
+        let (_, neighbour) = launch(&runtime, false);
+        broken.wake.notify_one();
+        wait_for(&broken, SessionState::Faulted);
+        let mut texts = Vec::new();
+        let began = Instant::now();
+        while texts.is_empty() && began.elapsed() < Duration::from_secs(10) {
+            texts.extend(std::iter::from_fn(|| events.pop()).filter_map(|event| match event.kind {
+                EventKind::Faulted { text } => Some(text),
+                _ => None,
+            }));
+        }
+        assert_eq!(texts, ["on purpose"]);
+        neighbour.wake.notify_one();
+        let (_, later) = launch(&runtime, false);
+        later.leave();
+        wait_for(&later, SessionState::Closed);
+        assert_eq!(neighbour.state(), SessionState::Live);
+        let report = runtime.shutdown(Duration::from_secs(5));
+        assert_eq!(report, ShutdownReport { threads_joined: 1, threads_left: vec![], sessions_closed: 1 });
+        assert_eq!(neighbour.state(), SessionState::Closed);
+        assert_eq!(broken.state(), SessionState::Faulted);
+    }
+
+    /// A session that does not end when it is told to.
+    struct Deaf(EventSink);
+
+    impl Drive for Deaf {
+        async fn run(&mut self) {
+            std::future::pending::<()>().await;
+        }
+
+        fn events(&mut self) -> &mut EventSink {
+            &mut self.0
+        }
+    }
+
+    #[test]
+    fn the_deadline_ends_what_does_not_end_by_itself() {
+        let runtime = Runtime::start(RuntimeConfig::default()).expect("a runtime");
+        let deaf = runtime
+            .launch(|| {
+                let schema = Arc::new(Registry::new().freeze().expect("a schema"));
+                let (events, _) = event::channel();
+                let dropped = events.dropped_count();
+                let shared = Shared::new(true, schema, dropped, [0; 32], [0; 32], None, Standing::default());
+                Ok((Arc::clone(&shared), shared, Deaf(events)))
+            })
+            .expect("a session");
+        let began = Instant::now();
+        let report = runtime.shutdown(Duration::from_millis(50));
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(report, ShutdownReport { threads_joined: 1, threads_left: vec![], sessions_closed: 0 });
+        assert_eq!(deaf.state(), SessionState::Closed);
+    }
 }

@@ -47,7 +47,9 @@ impl Fault {
         let code = match self {
             Self::SlowReader(_) => DisconnectCode::LimitExceeded,
             Self::BadFraming(_) => DisconnectCode::BadEnvelope,
-            Self::BadPreface(_) | Self::LaneBroken(_) | Self::UnexpectedStream => DisconnectCode::ProtocolViolation,
+            Self::BadPreface(_) | Self::LaneBroken(_) | Self::UnexpectedStream => {
+                DisconnectCode::ProtocolViolation
+            }
             Self::HandshakeTimeout => DisconnectCode::HandshakeTimeout,
             Self::Refused => DisconnectCode::TooManyHandshakes,
             Self::Idle => DisconnectCode::IdleTimeout,

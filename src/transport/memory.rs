@@ -117,7 +117,8 @@ pub(super) fn server(config: TransportConfig) -> Transport {
                 requests: requests.clone(),
                 received: Arc::clone(&received),
             };
-            let wire = MemoryWire { other: knock.client, received, max_datagram_bytes: knock.max_datagram_bytes };
+            let wire =
+                MemoryWire { other: knock.client, received, max_datagram_bytes: knock.max_datagram_bytes };
             let link = Link::new(id, Remote::Memory, Wire::Memory(wire), &shared.config, requests);
             if knock.answer.send(end).is_ok() {
                 tokio::spawn(supervise(link, knock.binding, Arc::clone(&shared), served, Some(place)));

@@ -383,7 +383,9 @@ impl Transport {
     }
 
     fn note(&mut self, event: &TransportEvent) {
-        if let TransportEvent::Connected { connection, .. } | TransportEvent::Closed { connection, .. } = event {
+        if let TransportEvent::Connected { connection, .. } | TransportEvent::Closed { connection, .. } =
+            event
+        {
             self.connecting.remove(connection);
         }
     }

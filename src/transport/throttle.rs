@@ -35,12 +35,14 @@ impl Throttle {
         if !self.buckets.contains_key(&address) && self.buckets.len() >= MAX_ADDRESSES {
             // Buckets that have filled up again carry no information; if none has, the oldest goes.
             let per_second = self.per_second;
-            self.buckets.retain(|_, bucket| {
-                bucket.milli + now_ms.saturating_sub(bucket.at_ms) * per_second < full
-            });
+            self.buckets
+                .retain(|_, bucket| bucket.milli + now_ms.saturating_sub(bucket.at_ms) * per_second < full);
             if self.buckets.len() >= MAX_ADDRESSES
-                && let Some(oldest) =
-                    self.buckets.iter().min_by_key(|(address, bucket)| (bucket.at_ms, **address)).map(|(a, _)| *a)
+                && let Some(oldest) = self
+                    .buckets
+                    .iter()
+                    .min_by_key(|(address, bucket)| (bucket.at_ms, **address))
+                    .map(|(a, _)| *a)
             {
                 self.buckets.remove(&oldest);
             }

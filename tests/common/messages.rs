@@ -50,7 +50,8 @@ const COMPONENTS: [&str; 14] = [
     "xr.HandJoints",
     "editor.Selection",
 ];
-const NAMES: [&str; 8] = ["player", "Quest 3", "editor", "observer", "desktop", "host", "Player 1", "build server"];
+const NAMES: [&str; 8] =
+    ["player", "Quest 3", "editor", "observer", "desktop", "host", "Player 1", "build server"];
 const LEVELS: [&str; 4] = ["", "lobby", "Assets/Scenes/Main.unity", "/Game/Maps/Arena"];
 
 fn roster(random: &mut Seeded, peer: u16) -> RosterPeer {
@@ -161,7 +162,11 @@ fn one(random: &mut Seeded) -> Message<'static> {
             log_head: LogPosition::default(),
             block_hash: None,
             lanes: (0..5)
-                .map(|lane| LaneCount { lane, received: random.below(9000) as u32, newest: random.below(9000) as u32 })
+                .map(|lane| LaneCount {
+                    lane,
+                    received: random.below(9000) as u32,
+                    newest: random.below(9000) as u32,
+                })
                 .collect(),
             host_time_us: random.below(1 << 36),
             host_tick: tick,
@@ -184,7 +189,10 @@ fn one(random: &mut Seeded) -> Message<'static> {
             revision: random.below(5000) as u32,
             time_to_live_ms: 5000,
             entity: EntityId::new(random.below(4000) as u32, 1),
-            payload: (0..random.below(12)).flat_map(|_| random.below(4000).to_le_bytes()).collect::<Vec<_>>().into(),
+            payload: (0..random.below(12))
+                .flat_map(|_| random.below(4000).to_le_bytes())
+                .collect::<Vec<_>>()
+                .into(),
         }),
         _ => Message::AppMessage(AppMessage {
             kind: random.below(6) as u16,
@@ -207,7 +215,7 @@ fn one(random: &mut Seeded) -> Message<'static> {
 /// The body of one packet: one to three messages with their headers.
 pub fn body(random: &mut Seeded) -> Vec<u8> {
     let mut body = Vec::new();
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         let message = one(random);
         let encoded = message.encode().expect("a valid message");
         body.push(message.message_type() as u8);

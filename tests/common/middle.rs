@@ -123,3 +123,40 @@ async fn datagrams(from: Connection, to: Connection, counted: Arc<Forwarded>) {
         }
     }
 }
+
+/// The node on a thread of its own, for tests that have no tokio runtime.
+pub struct MiddleThread {
+    /// Where a client connects to it.
+    pub address: SocketAddr,
+    /// What went through.
+    pub forwarded: Arc<Forwarded>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl MiddleThread {
+    /// Stands between whoever connects to it and `server`.
+    pub fn before(server: SocketAddr) -> Self {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+            reactor.block_on(async {
+                let middle = Middle::before(server);
+                tell.send((middle.address, Arc::clone(&middle.forwarded))).expect("the test is there");
+                let _ = stopped.await;
+            });
+        });
+        let (address, forwarded) = told.recv().expect("the node is up");
+        Self { address, forwarded, stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for MiddleThread {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod messages;
 pub mod middle;
+pub mod sessions;
 
 use std::time::Duration;
 

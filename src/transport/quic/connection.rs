@@ -27,7 +27,10 @@ use crate::transport::{ConnectionId, Fault, Remote, Shared, TransportEvent};
 /// Which end this is.
 pub(super) enum Side {
     /// The accepting end, with its share of the limits.
-    Server { place: OwnedSemaphorePermit, half_open: OwnedSemaphorePermit },
+    Server {
+        place: OwnedSemaphorePermit,
+        half_open: OwnedSemaphorePermit,
+    },
     Client,
 }
 
@@ -241,12 +244,7 @@ impl Streams {
 }
 
 /// Carries one reliable lane out.
-async fn write(
-    mut send: SendStream,
-    lane: Lane,
-    schema_hash: u64,
-    outbox: Arc<Outbox>,
-) -> Result<(), Fault> {
+async fn write(mut send: SendStream, lane: Lane, schema_hash: u64, outbox: Arc<Outbox>) -> Result<(), Fault> {
     let _ = send.set_priority(priority(lane));
     let written = async {
         send.write_all(&Preface { lane, schema_hash }.encode()).await?;

@@ -29,8 +29,8 @@ pub(super) fn bind(
     let socket = std::net::UdpSocket::bind(address).map_err(bind_error)?;
     let server = if accepts { Some(tls::server_config(&config)?) } else { None };
     let runtime = Arc::new(quinn::TokioRuntime);
-    let mut endpoint =
-        quinn::Endpoint::new(quinn::EndpointConfig::default(), server, socket, runtime).map_err(bind_error)?;
+    let mut endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), server, socket, runtime)
+        .map_err(bind_error)?;
     endpoint.set_default_client_config(tls::client_config(&config)?);
     let acceptor_endpoint = endpoint.clone();
     let mut transport = Transport::new(config, |_| Backend::Quic(endpoint));

@@ -1,0 +1,429 @@
+//! Sessions in real time over QUIC on loopback: join, replicate, leave, and end without a trace.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::sessions::*;
+use theta_core::replication::Lifecycle;
+use theta_core::replication::sample::SampleCode;
+use theta_core::session::input::InputSample;
+use theta_core::session::keys::Identity;
+use theta_core::session::ticket::Ticket;
+use theta_core::types::{PeerId, Tick};
+use theta_core::wire::codes::DisconnectCode;
+use theta_core::wire::message::Role;
+use theta_sdk::runtime::{
+    EventKind, HostOptions, JoinOptions, JoinSession, Runtime, RuntimeConfig, RuntimeError, SessionState,
+    ShutdownReport, now_ns,
+};
+
+/// Waits until a joined session ends, and says why.
+fn ending(session: &mut JoinSession) -> (DisconnectCode, String) {
+    until("the end of a session", || {
+        events_of(session).into_iter().find_map(|event| match event {
+            EventKind::Disconnected { code, reason } => Some((code, reason)),
+            _ => None,
+        })
+    })
+}
+
+#[test]
+fn three_peers_see_every_tick_of_two_seconds_as_the_host_made_it() {
+    let runtime = runtime();
+    let mut host = dev_host(&runtime);
+    let bodies = spawn_bodies(&mut host, 150);
+    let mut joined: Vec<_> = (0..3).map(|n| join(&runtime, &host, &format!("peer {n}"))).collect();
+    until_live(&mut host, &joined.iter().collect::<Vec<_>>());
+
+    let mut folds = BTreeMap::new();
+    let mut compared = [0_u32; 3];
+    let mut lifecycles = [0_usize; 3];
+    let began = now_ns();
+    let mut late = None;
+    while now_ns() - began < 2_000_000_000 {
+        for _ in 0..host.ticks_due(now_ns(), 8) {
+            let tick = host.world().tick().0 + 1;
+            move_bodies(&mut host, &bodies, tick);
+            if tick.is_multiple_of(40) {
+                late = Some(spawn_bodies(&mut host, 1)[0]);
+            } else if tick % 40 == 20
+                && let Some(gone) = late.take()
+            {
+                host.world_mut().despawn(gone).expect("despawns");
+            }
+            let tick = host.tick().expect("ticks");
+            let frame = host.newest_frame().expect("a frame").frame;
+            folds.insert(tick, (frame.fold(), frame.entity_count()));
+        }
+        for (n, session) in joined.iter_mut().enumerate() {
+            while let Some(published) = session.next_frame() {
+                if let Some((fold, count)) = folds.get(&published.frame.tick) {
+                    assert_eq!(published.frame.fold(), *fold, "peer {n} at {}", published.frame.tick);
+                    assert_eq!(published.frame.entity_count(), *count);
+                    compared[n] += 1;
+                }
+            }
+            for event in events_of(session) {
+                lifecycles[n] +=
+                    usize::from(matches!(event, EventKind::Lifecycle(Lifecycle::Spawned { .. })));
+                assert!(!matches!(event, EventKind::Diverged { .. } | EventKind::Resync), "{event:?}");
+            }
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let ticks = folds.len();
+    assert!((150..=181).contains(&ticks), "{ticks} ticks in 2 s at 90 Hz");
+    for (n, session) in joined.iter().enumerate() {
+        assert!(compared[n] as usize * 10 >= ticks * 9, "peer {n} compared {} of {ticks} ticks", compared[n]);
+        assert!(lifecycles[n] >= 150, "peer {n} was told of {} entities", lifecycles[n]);
+        let statistics = session.statistics().expect("a link");
+        assert!(
+            statistics.rtt_p50_us > 0 && statistics.rtt_p50_us <= statistics.rtt_p99_us,
+            "{statistics:?}"
+        );
+        assert!(
+            statistics.bytes_received > statistics.bytes_sent && statistics.bytes_sent > 0,
+            "{statistics:?}"
+        );
+        assert_eq!((statistics.packets_dropped_bad, statistics.divergences), (0, 0), "{statistics:?}");
+    }
+    let members = host.peers();
+    assert_eq!(members.len(), 3);
+    for member in &members {
+        assert_eq!((member.state, member.info.role), (SessionState::Live, Role::Editor));
+        let statistics = host.statistics(member.info.peer).expect("a link");
+        assert!(
+            statistics.rtt_p50_us > 0 && statistics.bytes_sent > statistics.bytes_received,
+            "{statistics:?}"
+        );
+        assert!(statistics.confirmed_tick > Tick(60), "compared equal only at {}", statistics.confirmed_tick);
+    }
+    assert!(host.info().confirmed_tick > Tick(60));
+
+    // One leaves, one is thrown out, one is there when the host ends.
+    let mut names: Vec<_> = members.iter().map(|member| member.info.name.clone()).collect();
+    names.sort();
+    assert_eq!(names, ["peer 0", "peer 1", "peer 2"]);
+    let number_of = |name: &str| members.iter().find(|m| m.info.name == name).expect("a member").info.peer;
+    joined[0].leave();
+    assert_eq!(ending(&mut joined[0]).0, DisconnectCode::Left);
+    let left = until("peer 0 gone", || {
+        host_events(&mut host).into_iter().find_map(|event| match event {
+            EventKind::PeerLeft { peer, code, .. } => Some((peer, code)),
+            _ => None,
+        })
+    });
+    assert_eq!(left, (number_of("peer 0"), DisconnectCode::Left));
+    host.kick(number_of("peer 1"), "enough").expect("kicks");
+    let (code, reason) = ending(&mut joined[1]);
+    assert_eq!(code, DisconnectCode::Kicked);
+    assert!(reason.contains("enough"), "{reason}");
+    until("the roster of peer 2", || joined[2].peers().is_empty().then_some(()));
+    assert!(matches!(host.kick(PeerId(99), ""), Err(RuntimeError::PeerUnknown(PeerId(99)))));
+    host.leave();
+    assert_eq!(ending(&mut joined[2]).0, DisconnectCode::ShuttingDown);
+    until("the host closed", || (host.info().state == SessionState::Closed).then_some(()));
+    assert!(matches!(host.tick(), Err(RuntimeError::Disconnected)));
+    let report = runtime.shutdown(Duration::from_secs(5));
+    assert_eq!((report.threads_joined, report.threads_left.len()), (1, 0));
+}
+
+#[test]
+fn a_full_server_and_another_schema_say_so() {
+    let runtime = runtime();
+    let options = HostOptions { dev_mode: true, max_peers: 1, ..HostOptions::default() };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    let first = join(&runtime, &host, "first");
+    until_live(&mut host, &[&first]);
+    let mut second = join(&runtime, &host, "second");
+    let (code, reason) = ending(&mut second);
+    assert_eq!(code, DisconnectCode::ServerFull, "{reason}");
+    drop(first);
+    until("a free place", || host.peers().is_empty().then_some(()));
+
+    let mut stranger = runtime.join(schema_with(50), JoinOptions::new(host.ticket())).expect("a session");
+    let (code, reason) = ending(&mut stranger);
+    assert_eq!(code, DisconnectCode::SchemaMismatch);
+    assert!(reason.contains(LIFE) && !reason.contains(BODY), "names what differs: {reason}");
+    assert_eq!(stranger.info().state, SessionState::Closed);
+    assert_eq!(stranger.info().disconnect, Some(DisconnectCode::SchemaMismatch));
+}
+
+#[test]
+fn the_application_admits_and_denies_and_the_level_loads_first() {
+    let runtime = runtime();
+    let options = HostOptions { dev_mode: true, manual_admission: true, ..HostOptions::default() };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    spawn_bodies(&mut host, 3);
+    host.tick().expect("ticks");
+    let ask = |name: &str| {
+        let options = JoinOptions {
+            name: name.to_owned(),
+            application: name.as_bytes().to_vec(),
+            manual_loaded: true,
+            ..JoinOptions::new(host.ticket())
+        };
+        runtime.join(schema(), options).expect("a session")
+    };
+    let (mut good, mut bad) = (ask("good"), ask("bad"));
+    let mut requests = BTreeMap::new();
+    until("two requests", || {
+        for event in host_events(&mut host) {
+            if let EventKind::JoinRequest { info, application } = event {
+                assert_eq!(info.name.as_bytes(), application);
+                requests.insert(info.name.clone(), info.peer);
+            }
+        }
+        (requests.len() == 2).then_some(())
+    });
+    assert!(matches!(host.admit(PeerId(77), Role::Editor, b""), Err(RuntimeError::PeerUnknown(_))));
+    host.admit(requests["good"], Role::Viewer, b"level 7").expect("admits");
+    host.deny(requests["bad"], "not today").expect("denies");
+    let (code, reason) = ending(&mut bad);
+    assert_eq!(code, DisconnectCode::DeniedByApplication);
+    assert!(reason.contains("not today"), "{reason}");
+    let admitted = until("admission", || {
+        events_of(&mut good).into_iter().find_map(|event| match event {
+            EventKind::Admitted { peer, role, application, tick_rate_hz } => {
+                Some((peer, role, application, tick_rate_hz))
+            }
+            _ => None,
+        })
+    });
+    assert_eq!(admitted, (requests["good"], Role::Viewer, b"level 7".to_vec(), 90));
+    // Loading takes its time, and nothing comes meanwhile.
+    for _ in 0..30 {
+        host.tick().expect("ticks");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(good.info().state, SessionState::Admitted);
+    assert!(good.newest_frame().is_none());
+    good.loaded();
+    until_live(&mut host, &[&good]);
+    let frame = until("a frame", || good.newest_frame());
+    assert_eq!(frame.frame.entity_count(), 3);
+    assert_eq!(good.info().role, Some(Role::Viewer));
+}
+
+#[test]
+fn tickets_open_for_the_key_they_name() {
+    let runtime = runtime();
+    let options = HostOptions { bind: Some("127.0.0.1:0".to_owned()), ..HostOptions::default() };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    let seed = [7; 32];
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let issue = |expires| {
+        host.issue_ticket(Identity::from_seed(&seed).public_key(), Role::Commenter, expires, None)
+            .expect("issues")
+    };
+    let (ticket, expired) = (issue(unix + 60), issue(unix - 60));
+    assert!(host.issue_ticket([0; 32], Role::Editor, 0, Some("no endpoint")).is_err());
+    let with = |ticket: Ticket, seed: Option<[u8; 32]>| {
+        let options = JoinOptions { identity_seed: seed, ..JoinOptions::new(ticket) };
+        runtime.join(schema(), options).expect("a session")
+    };
+    assert_eq!(ending(&mut with(host.ticket(), None)).0, DisconnectCode::AdmissionRequired);
+    assert_eq!(ending(&mut with(ticket.clone(), None)).0, DisconnectCode::TicketWrongKey);
+    assert_eq!(ending(&mut with(expired, Some(seed))).0, DisconnectCode::TicketExpired);
+    let member = with(ticket, Some(seed));
+    until_live(&mut host, &[&member]);
+    assert_eq!(member.info().role, Some(Role::Commenter));
+    assert_eq!(member.info().session_id, host.info().session_id);
+}
+
+#[test]
+fn a_middle_node_that_forwards_every_byte_is_refused() {
+    let runtime = runtime();
+    let mut host = dev_host(&runtime);
+    host.tick().expect("ticks");
+    let middle = common::middle::MiddleThread::before(host.local_addr());
+    let mut ticket = host.ticket();
+    ticket.endpoint = middle.address.to_string();
+    let mut victim = runtime.join(schema(), JoinOptions::new(ticket)).expect("a session");
+    let (code, reason) = ending(&mut victim);
+    assert!(
+        matches!(code, DisconnectCode::BadHostProof | DisconnectCode::BindingMismatch),
+        "{code:?}: {reason}"
+    );
+    assert!(middle.forwarded.connections.load(Relaxed) > 0, "it did stand between");
+    assert!(middle.forwarded.stream_bytes.load(Relaxed) > 200, "and forwarded the handshake");
+    assert!(host.peers().is_empty());
+    // The same ticket by the straight way works.
+    let straight = join(&runtime, &host, "straight");
+    until_live(&mut host, &[&straight]);
+}
+
+#[test]
+fn input_reaches_the_host_and_samples_reach_the_display() {
+    let runtime = runtime();
+    let mut host = dev_host(&runtime);
+    let bodies = spawn_bodies(&mut host, 4);
+    let mut joined = join(&runtime, &host, "player");
+    assert!(matches!(joined.send_input(InputSample::default()), Err(RuntimeError::NotLive)));
+    let sampler = joined.sampler();
+    let mut out = [0; 24];
+    assert!(matches!(sampler.sample(body(), None, bodies[0], 1.0, &mut out), Err(RuntimeError::NoFrame)));
+    until_live(&mut host, &[&joined]);
+    let peer = joined.info().local_peer;
+    assert!(host.newest_input(peer).expect("a member").is_none());
+
+    let mut shown = Vec::new();
+    let began = Instant::now();
+    let mut buttons = 0;
+    while began.elapsed() < Duration::from_millis(1500) {
+        for _ in 0..host.ticks_due(now_ns(), 8) {
+            let tick = host.world().tick().0 + 1;
+            move_bodies(&mut host, &bodies, tick);
+            host.tick().expect("ticks");
+        }
+        for _ in 0..joined.ticks_due(now_ns(), 8) {
+            buttons += 1;
+            joined.send_input(InputSample { buttons, ..InputSample::default() }).expect("sends");
+        }
+        if began.elapsed() > Duration::from_millis(700) {
+            let render = joined.render_tick(now_ns());
+            let code = sampler.sample(body(), None, bodies[1], render, &mut out).expect("samples").code;
+            let x = f32::from_le_bytes(out[..4].try_into().expect("four bytes"));
+            shown.push((render, code, x, host.world().tick().0));
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    let input = until("the last input", || {
+        let newest = host.newest_input(peer).expect("a member")?;
+        (newest.buttons == buttons).then_some(newest)
+    });
+    assert!(input.input_tick > Tick::ZERO, "numbered by the session");
+    let inputs = until("statistics", || host.statistics(peer)).inputs_received;
+    assert!(inputs * 10 >= u64::from(buttons) * 8, "{inputs} of {buttons}");
+
+    assert!(shown.is_sorted_by(|a, b| a.0 < b.0), "the shown moment runs forward");
+    let smooth = shown.iter().filter(|(_, code, ..)| *code == SampleCode::Interpolated).count();
+    assert!(smooth * 10 >= shown.len() * 7, "{smooth} of {} samples are interpolated", shown.len());
+    for (render, code, x, host_tick) in &shown {
+        let behind = f64::from(*host_tick) - render;
+        assert!((-2.0..30.0).contains(&behind), "{behind} ticks behind the host");
+        if *code == SampleCode::Interpolated {
+            let low = orbit(1, render.floor() as u32)[0];
+            let high = orbit(1, render.ceil() as u32)[0];
+            assert!(*x >= low.min(high) - 0.02 && *x <= low.max(high) + 0.02, "{x} at {render}");
+        }
+    }
+}
+
+#[test]
+fn who_does_not_poll_gets_a_resync_and_the_roster_is_the_truth() {
+    let runtime = runtime();
+    let mut host = dev_host(&runtime);
+    let mut sleeper = join(&runtime, &host, "sleeper");
+    until_live(&mut host, &[&sleeper]);
+    events_of(&mut sleeper);
+    // More than any ring holds, and the application is away.
+    for _ in 0..12 {
+        spawn_bodies(&mut host, 400);
+        host.tick().expect("ticks");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    until("the world at the sleeper", || {
+        host.tick().expect("ticks");
+        (sleeper.info().entity_count == 4800).then_some(())
+    });
+    let mut told = 0;
+    let mut resynced = false;
+    until("a resync", || {
+        for event in events_of(&mut sleeper) {
+            told += usize::from(matches!(event, EventKind::Lifecycle(_)));
+            resynced |= matches!(event, EventKind::Resync);
+        }
+        resynced.then_some(())
+    });
+    assert!(told < 4800);
+    let dropped = sleeper.statistics().expect("a link").events_dropped as usize;
+    assert!(dropped + told >= 4800, "{dropped} dropped and {told} told");
+    assert_eq!(sleeper.newest_frame().expect("a frame").frame.entity_count(), 4800);
+    // And from here on events come singly again.
+    spawn_bodies(&mut host, 1);
+    host.tick().expect("ticks");
+    until("the next spawn", || {
+        events_of(&mut sleeper)
+            .into_iter()
+            .any(|event| matches!(event, EventKind::Lifecycle(Lifecycle::Spawned { .. })))
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_host_driven_runtime_needs_no_thread() {
+    let stepped = Runtime::start(RuntimeConfig { host_driven: true }).expect("a runtime");
+    let mut host = dev_host(&stepped);
+    spawn_bodies(&mut host, 10);
+    let mut joined = join(&stepped, &host, "stepped");
+    until("live", || {
+        host.tick().expect("ticks");
+        stepped.step(Duration::from_millis(1)).expect("steps");
+        (joined.info().state == SessionState::Live && joined.newest_frame().is_some()).then_some(())
+    });
+    assert_eq!(joined.newest_frame().expect("a frame").frame.entity_count(), 10);
+    let report = stepped.shutdown(Duration::from_secs(5));
+    assert_eq!((report.threads_joined, report.sessions_closed), (0, 2));
+    assert!(
+        matches!(ending(&mut joined).0, DisconnectCode::ShuttingDown | DisconnectCode::Left),
+        "both ended at once"
+    );
+    assert!(matches!(stepped.step(Duration::ZERO), Err(RuntimeError::ShutDown)));
+    assert!(matches!(runtime().step(Duration::ZERO), Err(RuntimeError::NotHostDriven)));
+}
+
+#[test]
+fn wrong_addresses_are_errors_or_endings() {
+    let runtime = runtime();
+    let bind = |address: &str, dev_mode| {
+        let options = HostOptions { dev_mode, bind: Some(address.to_owned()), ..HostOptions::default() };
+        runtime.host(schema(), options).map(|host| host.local_addr())
+    };
+    assert!(matches!(bind("nonsense", true), Err(RuntimeError::Address { .. })));
+    assert!(matches!(bind("0.0.0.0:0", true), Err(RuntimeError::NotLoopback(_))));
+    let taken = dev_host(&runtime);
+    assert!(matches!(bind(&taken.local_addr().to_string(), true), Err(RuntimeError::Transport(_))));
+    assert!(bind("[::1]:0", true).is_ok());
+
+    let nobody =
+        std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket").local_addr().expect("an address");
+    for endpoint in [nobody.to_string(), "no-such-host.invalid:4433".to_owned()] {
+        let ticket = Ticket { endpoint, pin: None, member: None };
+        let options = JoinOptions { handshake_timeout_ms: 500, ..JoinOptions::new(ticket) };
+        let mut lost = runtime.join(schema(), options).expect("a session");
+        let (code, reason) = ending(&mut lost);
+        assert!(
+            matches!(code, DisconnectCode::LinkLost | DisconnectCode::HandshakeTimeout),
+            "{code:?} {reason}"
+        );
+        assert!(matches!(lost.send_input(InputSample::default()), Err(RuntimeError::Disconnected)));
+    }
+}
+
+#[test]
+fn dropping_in_any_order_and_detaching_is_safe() {
+    let first = runtime();
+    let mut host = dev_host(&first);
+    let second = runtime();
+    let mut joined = join(&second, &host, "survivor");
+    until_live(&mut host, &[&joined]);
+    // The runtime goes first; the session handle answers, and the other side is told.
+    let view = host.view();
+    drop(first);
+    assert_eq!(ending(&mut joined).0, DisconnectCode::ShuttingDown);
+    until("the host's end", || view.info().state.is_over().then_some(()));
+    assert!(matches!(host.tick(), Err(RuntimeError::Disconnected)));
+    assert!(host.newest_frame().is_some(), "what was sealed stays readable");
+    drop(host);
+    second.detach();
+    assert!(matches!(second.host(schema(), HostOptions::default()), Err(RuntimeError::ShutDown)));
+    assert_eq!(
+        second.shutdown(Duration::from_secs(1)),
+        ShutdownReport::default(),
+        "nothing is left to report"
+    );
+}
