@@ -135,6 +135,8 @@ impl Basis {
 }
 
 #[cfg(test)]
+// Signs, axes and whole factors are exact.
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 

@@ -151,7 +151,8 @@ mod tests {
                 panic!("and again while dropping");
             }
         }
-        let bodies: [(fn() -> Outcome, &str); 3] = [
+        type Body = fn() -> Outcome;
+        let bodies: [(Body, &str); 3] = [
             (|| panic!("plain"), "plain"),
             (|| panic!("with {}", 7), "with 7"),
             (|| std::panic::panic_any(Bomb), "no text"),

@@ -65,6 +65,7 @@ unsafe fn first_rows(desc: &theta_spawn_desc, shared: &Shared) -> Result<Vec<Fir
     let values = if desc.component_values.is_null() {
         &[]
     } else {
+        // SAFETY: as above.
         unsafe { view::slice(desc.component_values, count, MAX_ENTITY_COMPONENTS, "component_values") }?
     };
     let mut out = Vec::with_capacity(ids.len());
@@ -73,6 +74,7 @@ unsafe fn first_rows(desc: &theta_spawn_desc, shared: &Shared) -> Result<Vec<Fir
         let value = values.get(at).filter(|value| !value.is_null());
         let row = value.map(|value| {
             let size = rows.row_bytes as u64;
+            // SAFETY: as above.
             let mut row =
                 unsafe { view::slice(value.cast::<u8>(), size, size, "a component value") }?.to_vec();
             rows.convert(&mut row, Way::ToWire);
@@ -103,8 +105,10 @@ pub unsafe extern "C" fn theta_entity_spawn(
         let mut session = Session::open(session.bits)?;
         let (noun, state) = session.parts();
         let host = state.host()?;
+        // SAFETY: as above.
         let rows = unsafe { first_rows(&desc, &noun.shared) }?;
         let limit = MAX_PAYLOAD_BYTES as u64;
+        // SAFETY: as above.
         let payload =
             unsafe { view::slice(desc.payload, desc.payload_length as u64, limit, "payload_length") }?;
         let components: Vec<_> = rows.iter().map(|(id, row)| (*id, row.as_deref())).collect();

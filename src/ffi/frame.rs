@@ -87,7 +87,7 @@ const MAX_HELD: u32 = 3;
 
 /// What a frame handle names.
 pub(crate) struct Frame {
-    frame: Arc<world::Frame>,
+    state: Arc<world::Frame>,
     shared: Arc<Shared>,
     confirmed_tick: u32,
     time_ns: u64,
@@ -141,10 +141,10 @@ impl Frame {
     /// Rows of a component, or of everything for 0.
     fn rows<'a>(&'a self, component: u64) -> Result<Box<dyn Iterator<Item = world::RowRef<'a>> + 'a>, Error> {
         if component == 0 {
-            return Ok(Box::new(self.frame.rows()));
+            return Ok(Box::new(self.state.rows()));
         }
         let index = self.shared.schema.index_of(ComponentId(component));
-        Ok(Box::new(self.frame.rows_of(index.ok_or(Error::ComponentUnknown { id: component })?)))
+        Ok(Box::new(self.state.rows_of(index.ok_or(Error::ComponentUnknown { id: component })?)))
     }
 }
 
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn theta_frame_acquire(
         let place = Place::take(&noun.shared)?;
         let Some(found) = state.frame(which == THETA_FRAME_NEXT) else { return Ok(THETA_NOTHING_NEW) };
         let frame = Frame {
-            frame: found.frame,
+            state: found.frame,
             shared: noun.shared.clone(),
             confirmed_tick: found.confirmed_tick.0,
             time_ns: found.time_ns,
@@ -212,11 +212,11 @@ pub unsafe extern "C" fn theta_frame_info_get(
         let frame = handle::pin::<Frame>(frame.bits)?;
         out.set(theta_frame_info {
             struct_size: 0,
-            tick: frame.frame.tick.0,
+            tick: frame.state.tick.0,
             confirmed_tick: frame.confirmed_tick,
-            entity_count: frame.frame.entity_count() as u32,
+            entity_count: frame.state.entity_count() as u32,
             time_ns: frame.time_ns,
-            fold: frame.frame.fold(),
+            fold: frame.state.fold(),
             log_term: 0,
             reserved: 0,
             log_index: 0,
@@ -293,13 +293,13 @@ pub unsafe extern "C" fn theta_frame_read(
             let lanes = rows.lane_span(&shared.schema, capacity, stride)?;
             // SAFETY: as above; rows of `stride` lanes, the last one without its gap.
             let out = unsafe { view::slice_mut(out.cast::<i64>(), lanes as u64, "out") }?;
-            frame.frame.read_lanes(&shared.schema, rows.component, rows.field, out, stride)?
+            frame.state.read_lanes(&shared.schema, rows.component, rows.field, out, stride)?
         } else {
             let stride = stride_bytes as usize;
             let bytes = rows.span_bytes(capacity, stride_bytes)?;
             // SAFETY: as above.
             let out = unsafe { view::slice_mut(out.cast::<u8>(), bytes as u64, "out") }?;
-            let total = frame.frame.read_engine(&shared.schema, rows.component, rows.field, out, stride)?;
+            let total = frame.state.read_engine(&shared.schema, rows.component, rows.field, out, stride)?;
             let written = rows.span_bytes(capacity.min(total as u32), stride_bytes)?;
             rows.convert_all(&mut out[..written], stride, Way::ToEngine);
             total
@@ -327,7 +327,7 @@ pub unsafe extern "C" fn theta_frame_payload(
         // SAFETY: the caller's promise about its pointers.
         let buffer = unsafe { Buffer::new(out, capacity, length) }?;
         let frame = handle::pin::<Frame>(frame.bits)?;
-        let row = frame.frame.find(EntityId(entity)).ok_or(Error::EntityUnknown { entity })?;
+        let row = frame.state.find(EntityId(entity)).ok_or(Error::EntityUnknown { entity })?;
         Ok(buffer.fill(row.info().payload))
     })
 }

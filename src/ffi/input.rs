@@ -212,6 +212,8 @@ pub unsafe extern "C" fn theta_session_input(
 }
 
 #[cfg(test)]
+// Signs, axes and whole factors are exact.
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 

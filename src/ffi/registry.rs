@@ -241,7 +241,8 @@ fn int_type(kind: u8) -> Option<IntType> {
 }
 
 fn int_bounds(desc: &theta_field_desc, ty: IntType, name: &str) -> Result<(i128, i128), Error> {
-    if desc.step != 0.0 && desc.step != 1.0 {
+    // Bounds and steps are written down, not computed: comparing them exactly is what is meant.
+    if ![0.0, 1.0].contains(&desc.step) {
         return Err(bad(name, "integers have steps of one; leave step 0"));
     }
     if desc.minimum == 0.0 && desc.maximum == 0.0 {
@@ -251,8 +252,10 @@ fn int_bounds(desc: &theta_field_desc, ty: IntType, name: &str) -> Result<(i128,
         return Err(bad(name, "the bounds of an integer are whole numbers"));
     }
     // A double rounds the largest 64-bit numbers up by one; that is the type's own bound then.
-    let bound =
-        |value: f64| (value as i128).min(if value == ty.largest() as f64 { ty.largest() } else { i128::MAX });
+    let bound = |value: f64| match value as i128 {
+        rounded if ty.size_bytes() == 8 && rounded == ty.largest() + 1 => ty.largest(),
+        exact => exact,
+    };
     Ok((bound(desc.minimum), bound(desc.maximum)))
 }
 
@@ -318,7 +321,9 @@ fn default_value(desc: &theta_field_desc, kind: &FieldKind, name: &str) -> Resul
         return Err(bad(name, "default_integer is for integers and flags"));
     }
     Ok(match kind {
-        _ if desc.default_integer == 0 && desc.default_number == [0.0; 4] => Value::Unset,
+        _ if desc.default_integer == 0 && desc.default_number.iter().all(|number| *number == 0.0) => {
+            Value::Unset
+        }
         FieldKind::Int { ty, .. } if ty.is_signed() => Value::Int(desc.default_integer as i128),
         FieldKind::Int { .. } | FieldKind::Flags { .. } => Value::Int(desc.default_integer as u64 as i128),
         _ => Value::Numbers(desc.default_number[..numbers].to_vec()),
@@ -363,11 +368,14 @@ unsafe fn field(desc: &theta_field_desc) -> Result<FieldDesc, Error> {
 unsafe fn component(pointer: *const theta_component_desc) -> Result<ComponentDesc, Error> {
     // SAFETY: the caller's promise, here and below.
     let desc = unsafe { sized::input(pointer) }?;
+    // SAFETY: as above.
     let name =
         unsafe { view::text(desc.name, desc.name_length as u64, view::TEXT_LIMIT, "the component's name") }?;
+    // SAFETY: as above.
     let since = unsafe {
         view::text(desc.since_version, desc.since_version_length as u64, view::TEXT_LIMIT, "since_version")
     }?;
+    // SAFETY: as above.
     let fields =
         unsafe { sized::inputs(desc.fields, desc.field_size, desc.field_count, MAX_FIELDS, "fields") }?;
     let authority = u8::try_from(desc.authority).ok().and_then(Authority::from_code).ok_or(Error::Range {
@@ -380,6 +388,7 @@ unsafe fn component(pointer: *const theta_component_desc) -> Result<ComponentDes
         out = out.size_bytes(desc.size_bytes as usize);
     }
     for desc in &fields {
+        // SAFETY: as above.
         out = out.field(unsafe { field(desc) }?);
     }
     Ok(out)
@@ -400,6 +409,7 @@ pub unsafe extern "C" fn theta_component_id(
         // SAFETY: the caller's promise about its pointers.
         let out = unsafe { Out::new(out, "out") }?;
         let limit = schema::limits::MAX_NAME_BYTES as u64;
+        // SAFETY: as above.
         let name = unsafe { view::text(name, name_length, limit, "name_length") }?;
         if name.is_empty() {
             return Err(Error::Argument { what: "the name of a component is empty".into() });

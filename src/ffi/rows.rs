@@ -124,12 +124,11 @@ impl<'a> Rows<'a> {
         let index: ComponentIndex = schema.index_of(id).ok_or(Error::ComponentUnknown { id: component })?;
         let shape = schema.component(index);
         let unknown = || Error::FieldUnknown { component: shape.name().to_owned(), field };
-        let only = match field {
-            0 => None,
-            _ => {
-                let field = u16::try_from(field).map_err(|_| unknown())?;
-                Some(shape.field_index(field).ok_or_else(unknown)?)
-            }
+        let only = if field == 0 {
+            None
+        } else {
+            let field = u16::try_from(field).map_err(|_| unknown())?;
+            Some(shape.field_index(field).ok_or_else(unknown)?)
         };
         Ok(Self {
             component: id,
@@ -171,7 +170,8 @@ impl<'a> Rows<'a> {
                 what: "strings, bytes and lists have no lanes; read them without THETA_READ_QUANTISED".into(),
             });
         }
-        if stride_bytes % 8 != 0 || stride_bytes > MAX_STRIDE || (stride_bytes as usize) < lanes * 8 {
+        if !stride_bytes.is_multiple_of(8) || stride_bytes > MAX_STRIDE || (stride_bytes as usize) < lanes * 8
+        {
             let what = format!(
                 "stride_bytes is {stride_bytes}; a row has {lanes} lanes of 8 bytes, and the stride is a multiple of 8"
             );
@@ -231,6 +231,8 @@ impl<'a> Rows<'a> {
 }
 
 #[cfg(test)]
+// Signs, axes and whole factors are exact.
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::super::status::*;
     use super::*;

@@ -57,6 +57,7 @@ pub unsafe extern "C" fn theta_session_sample(
         let shared = &session.shared;
         let rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
         let bytes = rows.span_bytes(count, stride_bytes)?;
+        // SAFETY: as above.
         let (out, mut results) = unsafe {
             let results = (!results.is_null()).then(|| view::slice_mut(results, count as u64, "results"));
             (view::slice_mut(out.cast::<u8>(), bytes as u64, "out")?, results.transpose()?)

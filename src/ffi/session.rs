@@ -203,6 +203,7 @@ pub unsafe extern "C" fn theta_session_host(
         let (config, out) = unsafe { (sized::input(config)?, Out::new(out, "out")?) };
         let (owner, schema) = ingredients(runtime, registry)?;
         let basis = basis(config.basis)?;
+        // SAFETY: as above.
         let host = owner.inner.host(schema.clone(), unsafe { host_options(&config) }?)?;
         let session = Session::host(host, schema, basis);
         out.set(theta_session { bits: handle::insert(Epoch::of(runtime.bits), session)? });
@@ -230,6 +231,7 @@ pub unsafe extern "C" fn theta_session_join(
         let (config, out) = unsafe { (sized::input(config)?, Out::new(out, "out")?) };
         let (owner, schema) = ingredients(runtime, registry)?;
         let basis = basis(config.basis)?;
+        // SAFETY: as above.
         let joined = owner.inner.join(schema.clone(), unsafe { join_options(&config) }?)?;
         let session = Session::joined(joined, schema, basis);
         out.set(theta_session { bits: handle::insert(Epoch::of(runtime.bits), session)? });
@@ -272,8 +274,11 @@ unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error>
             0 => Role::Editor,
             number => role_from_number(number, "default_role")?,
         },
+        // SAFETY: as above.
         authority_seed: unsafe { view::key(config.authority_seed, "authority_seed") }?,
+        // SAFETY: as above.
         host_seed: unsafe { view::key(config.host_seed, "host_seed") }?,
+        // SAFETY: as above.
         document_id: unsafe { view::key(config.document_id, "document_id") }?,
     })
 }
@@ -286,7 +291,9 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
     let ticket = unsafe {
         view::text(config.ticket, config.ticket_length as u64, MAX_TICKET_CHARS as u64, "ticket_length")
     }?;
+    // SAFETY: as above.
     let name = unsafe { view::text(config.name, config.name_length as u64, MAX_NAME_BYTES, "name_length") }?;
+    // SAFETY: as above.
     let application = unsafe {
         view::slice(
             config.application,
@@ -300,6 +307,7 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
         name: name.to_owned(),
         application: application.to_vec(),
         manual_loaded: config.flags & THETA_JOIN_MANUAL_LOADED != 0,
+        // SAFETY: as above.
         identity_seed: unsafe { view::key(config.identity_seed, "identity_seed") }?,
         interpolation_delay_ms: at_most(config.interpolation_delay_ms, 1000, "interpolation_delay_ms")?,
         handshake_timeout_ms: at_most(config.handshake_timeout_ms, 60_000, "handshake_timeout_ms")?,

@@ -80,8 +80,10 @@ pub unsafe extern "C" fn theta_session_issue_ticket(
         let (desc, buffer) = unsafe { (sized::input(desc)?, Buffer::new(out.cast(), capacity, length)?) };
         let mut session = Session::open(session.bits)?;
         let host = session.parts().1.host()?;
+        // SAFETY: as above.
         let key =
             unsafe { view::key(desc.client_key, "client_key") }?.ok_or(Error::Null { what: "client_key" })?;
+        // SAFETY: as above.
         let endpoint = unsafe {
             view::text(desc.endpoint, desc.endpoint_length as u64, MAX_ENDPOINT_BYTES, "endpoint_length")
         }?;
@@ -102,6 +104,7 @@ pub unsafe extern "C" fn theta_identity_public_key(seed: *const u8, out: *mut u8
     boundary!(theta_identity_public_key, {
         // SAFETY: the caller's promise about its pointers.
         let out = unsafe { Out::new(out.cast::<[u8; 32]>(), "out") }?;
+        // SAFETY: as above.
         let seed = unsafe { view::key(seed, "seed") }?.ok_or(Error::Null { what: "seed" })?;
         out.set(Identity::from_seed(&seed).public_key());
         Ok(THETA_OK)

@@ -169,10 +169,12 @@ pub unsafe extern "C" fn theta_write_rows(
         let shared = &write.shared;
         // SAFETY: the caller's promise about its pointers, here and below; EntityId is a u64 in its memory.
         let report = unsafe { sized::optional_output(report) }?;
+        // SAFETY: as above.
         let entities =
             unsafe { view::slice(entities.cast::<EntityId>(), count as u64, MAX_ROWS, "entities") }?;
         let rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
         let bytes = rows.span_bytes(count, stride_bytes)?;
+        // SAFETY: as above.
         let data = unsafe { view::slice(data.cast::<u8>(), bytes as u64, u64::MAX, "data") }?;
         let converted = rows.to_wire(data, stride_bytes as usize);
         let (data, stride) = match &converted {

@@ -107,6 +107,7 @@ compile "$cxx" header_cxx11 "$here/header.c" -x c++ -std=c++11 && run header_cxx
 compile "$cc" layout "$here/layout.c" -std=c99 && run layout
 compile "$cc" handles "$here/handles.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run handles
 compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
+compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
 
 # The page: its program runs, and its table has the header's functions.
 if compile "$cc" example "$build/example.c" -std=c99; then

@@ -1,0 +1,122 @@
+/* What happens when threads do not keep to the rules, or only just: two that use one session serially, readers, and
+   one that destroys what the others use. Nothing may crash, and every status must be one of those that the contract
+   names. */
+#include <pthread.h>
+
+#include "world.h"
+
+#define ROUNDS 20000
+
+static theta_session host;
+static theta_registry registry;
+static theta_frame frame;
+static uint64_t component;
+static int busy[4], done[4], wrong[4];
+
+/* A session-serial call: it works, or somebody else is in one. */
+static void *tick(void *argument) {
+  const int me = (int)(size_t)argument;
+  int round;
+  for (round = 0; round < ROUNDS; ++round) {
+    uint32_t number = 0;
+    const theta_status status = theta_session_tick(host, &number);
+    if (status == THETA_OK) ++done[me];
+    else if (status == THETA_E_CONCURRENT) ++busy[me];
+    else ++wrong[me];
+  }
+  return NULL;
+}
+
+/* Calls from any thread work beside them. */
+static void *look(void *argument) {
+  const int me = (int)(size_t)argument;
+  int round;
+  for (round = 0; round < ROUNDS; ++round) {
+    theta_session_info info = THETA_SESSION_INFO_INIT;
+    theta_frame_info frame_info = THETA_FRAME_INFO_INIT;
+    if (theta_session_info_get(host, &info) == THETA_OK && info.state == THETA_STATE_LIVE) ++done[me];
+    else ++wrong[me];
+    if (theta_frame_info_get(frame, &frame_info) != THETA_OK || frame_info.tick != 1) ++wrong[me];
+  }
+  return NULL;
+}
+
+/* Uses a session until it is gone. */
+static void *use_until_gone(void *argument) {
+  const int me = (int)(size_t)argument;
+  for (;;) {
+    theta_write write;
+    const theta_status status = theta_write_begin(host, &write);
+    if (status == THETA_OK) {
+      const theta_status end = theta_write_commit(write);
+      if (end != THETA_OK && end != THETA_E_CONCURRENT && end != THETA_E_HANDLE_STALE) ++wrong[me];
+      ++done[me];
+    } else {
+      if (status != THETA_E_HANDLE_STALE && status != THETA_E_LIMIT) ++wrong[me];
+      return NULL;
+    }
+  }
+}
+
+static void *destroy(void *argument) {
+  (void)argument;
+  sleep_ms(20);
+  CHECK_OK(theta_session_destroy(host));
+  return NULL;
+}
+
+static void run(void *(*bodies[4])(void *)) {
+  pthread_t threads[4];
+  int index;
+  memset(busy, 0, sizeof busy);
+  memset(done, 0, sizeof done);
+  memset(wrong, 0, sizeof wrong);
+  for (index = 0; index < 4; ++index) pthread_create(&threads[index], NULL, bodies[index], (void *)(size_t)index);
+  for (index = 0; index < 4; ++index) pthread_join(threads[index], NULL);
+}
+
+int main(void) {
+  theta_runtime_config runtime_config = THETA_RUNTIME_CONFIG_INIT;
+  theta_host_config host_config = THETA_HOST_CONFIG_INIT;
+  theta_shutdown_report report = THETA_SHUTDOWN_REPORT_INIT;
+  theta_session_info info = THETA_SESSION_INFO_INIT;
+  theta_runtime runtime;
+  uint32_t number;
+  runtime_config.abi_version = THETA_ABI_VERSION;
+  host_config.flags = THETA_HOST_DEV_MODE;
+  if (!CHECK_OK(theta_runtime_create(&runtime_config, &runtime))) return finish();
+  CHECK_OK(theta_registry_create(runtime, &registry));
+  CHECK_OK(add_body(registry, &component));
+  if (!CHECK_OK(theta_session_host(runtime, registry, &host_config, &host))) return finish();
+  CHECK_OK(theta_session_tick(host, &number));
+  CHECK_OK(theta_frame_acquire(host, THETA_FRAME_NEWEST, &frame));
+
+  {
+    void *(*bodies[4])(void *) = {tick, tick, look, look};
+    run(bodies);
+  }
+  CHECK(wrong[0] == 0 && wrong[1] == 0 && wrong[2] == 0 && wrong[3] == 0);
+  CHECK(done[0] + busy[0] == ROUNDS && done[1] + busy[1] == ROUNDS);
+  CHECK(done[2] == ROUNDS && done[3] == ROUNDS);
+  /* Every call that succeeded sealed one tick; the others did nothing. */
+  CHECK_OK(theta_session_info_get(host, &info));
+  CHECK(info.tick == 1 + (uint32_t)(done[0] + done[1]));
+
+  {
+    void *(*bodies[4])(void *) = {use_until_gone, use_until_gone, use_until_gone, destroy};
+    run(bodies);
+  }
+  CHECK(wrong[0] == 0 && wrong[1] == 0 && wrong[2] == 0);
+  CHECK(done[0] + done[1] + done[2] > 0);
+  CHECK_STATUS(theta_session_tick(host, &number), THETA_E_HANDLE_STALE);
+  /* A frame outlives its session. */
+  {
+    theta_frame_info frame_info = THETA_FRAME_INFO_INIT;
+    CHECK_OK(theta_frame_info_get(frame, &frame_info));
+    CHECK(frame_info.tick == 1);
+    CHECK_OK(theta_frame_release(frame));
+  }
+  CHECK_OK(theta_runtime_shutdown(runtime, 3000, &report));
+  CHECK(report.threads_joined == 1 && report.threads_left == 0);
+  return finish();
+}
