@@ -7,6 +7,7 @@ pub mod mutants;
 pub mod replication;
 pub mod schema;
 pub mod session;
+pub mod sim;
 pub mod types;
 pub mod wire;
 pub mod world;

@@ -119,10 +119,10 @@ impl HostLink {
 
     pub fn next_wake(&self) -> Time {
         match self.stage {
-            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. } => {
-                self.handshake_deadline.min(self.heart.next_wake())
-            }
-            _ => self.heart.next_wake(),
+            // The heart of a link beats from its admission on.
+            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. } => self.handshake_deadline,
+            Stage::Loading(_) | Stage::Playing(_) => self.heart.next_wake(),
+            Stage::Ended => Time(u64::MAX),
         }
     }
 

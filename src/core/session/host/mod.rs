@@ -335,6 +335,12 @@ impl Host {
         }
     }
 
+    /// Plants a bug, for tests of the tests.
+    #[cfg(feature = "mutants")]
+    pub fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
+        self.common.replication.set_mutant(mutant);
+    }
+
     /// The next thing to do or to tell; call until there is none.
     pub fn poll_output(&mut self) -> Option<HostOutput> {
         self.common.outputs.pop_front()

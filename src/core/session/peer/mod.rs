@@ -435,6 +435,17 @@ impl Peer {
         }
     }
 
+    /// Plants a bug, for tests of the tests.
+    #[cfg(feature = "mutants")]
+    pub fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
+        self.replica.set_mutant(mutant);
+    }
+
+    /// Injects a fault into the replica, as a bug in a delta would: see [`Replica::corrupt`].
+    pub fn corrupt(&mut self, seed: u64) -> Option<(crate::types::ChunkId, crate::types::ComponentId, u16)> {
+        self.replica.corrupt(seed)
+    }
+
     /// The next thing to do or to tell; call until there is none.
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
         if self.outputs.is_empty() {

@@ -1,0 +1,190 @@
+//! The invariants of a session. The checker knows what must hold, not how it is done: it compares what a peer shows
+//! with what the host sealed, entity by entity, and replays the peer's lifecycle events against its frames.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::replication::Lifecycle;
+use crate::schema::Schema;
+use crate::types::{EntityId, Tick};
+use crate::world::Frame;
+
+/// Host frames kept for comparison: longer than any packet of a live link can be under way.
+const KEPT_FRAMES: usize = 1200;
+/// Every so many ticks a frame is compared cell by cell; by hash every time.
+const FULL_COMPARISON_TICKS: u32 = 45;
+
+/// Something that must not happen, with enough to look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When, in ticks of the host.
+    pub tick: Tick,
+    /// What.
+    pub text: String,
+}
+
+/// What the host has sealed, to compare with.
+#[derive(Debug, Default)]
+pub struct Truth {
+    frames: VecDeque<Arc<Frame>>,
+}
+
+impl Truth {
+    /// Keeps a sealed tick.
+    pub fn push(&mut self, frame: Arc<Frame>) {
+        self.frames.push_back(frame);
+        if self.frames.len() > KEPT_FRAMES {
+            self.frames.pop_front();
+        }
+    }
+
+    /// The host's frame of a tick.
+    #[must_use]
+    pub fn at(&self, tick: Tick) -> Option<&Arc<Frame>> {
+        let first = self.frames.front()?.tick;
+        self.frames.get(tick.0.checked_sub(first.0)? as usize)
+    }
+}
+
+/// What one membership of one peer must hold to.
+#[derive(Debug, Default)]
+pub struct PeerChecker {
+    newest: Tick,
+    frames: u64,
+    alive: BTreeSet<EntityId>,
+    confirmed: Tick,
+    /// Frames may differ: a corruption was injected and has not been repaired yet.
+    pub corrupted: bool,
+}
+
+impl PeerChecker {
+    /// Frames seen.
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// The newest frame's tick.
+    #[must_use]
+    pub const fn newest(&self) -> Tick {
+        self.newest
+    }
+
+    /// A lifecycle event: each entity comes once and goes once.
+    pub fn on_lifecycle(&mut self, event: &Lifecycle) -> Result<(), String> {
+        match event {
+            Lifecycle::Spawned { entity, .. } => {
+                if !self.alive.insert(*entity) {
+                    return Err(format!("{entity:?} spawned twice"));
+                }
+            }
+            Lifecycle::Despawned { entity, .. } => {
+                if !self.alive.remove(entity) {
+                    return Err(format!("{entity:?} despawned without being there"));
+                }
+            }
+            Lifecycle::OwnerChanged { entity, .. } | Lifecycle::ParentChanged { entity, .. } => {
+                if !self.alive.contains(entity) {
+                    return Err(format!("{entity:?} changed without being there"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A published frame, after its lifecycle events: in order, and the host's state of that tick.
+    pub fn on_frame(&mut self, frame: &Frame, truth: &Truth, schema: &Schema) -> Result<(), String> {
+        if frame.tick <= self.newest {
+            return Err(format!("{} published after {}", frame.tick, self.newest));
+        }
+        self.newest = frame.tick;
+        self.frames += 1;
+        let Some(host) = truth.at(frame.tick) else {
+            return Err(format!("{} was never sealed", frame.tick));
+        };
+        if self.corrupted {
+            return Ok(());
+        }
+        if frame.fold() != host.fold() {
+            return Err(format!("{}: {}", frame.tick, first_difference(host, frame, schema)));
+        }
+        if frame.tick.0 % FULL_COMPARISON_TICKS == 0 {
+            let difference = compare(host, frame, schema);
+            if let Some(difference) = difference {
+                return Err(format!("{}: equal hashes, but {difference}", frame.tick));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the events of a frame: who was announced is who is there.
+    pub fn check_roster(&self, frame: &Frame) -> Result<(), String> {
+        if self.alive.len() == frame.entity_count() {
+            return Ok(());
+        }
+        Err(format!("{}: {} entities announced, {} there", frame.tick, self.alive.len(), frame.entity_count()))
+    }
+
+    /// The host's confirmed tick for this peer.
+    pub fn on_confirmed(&mut self, tick: Tick) -> Result<(), String> {
+        if tick < self.confirmed {
+            return Err(format!("confirmed {tick} after {}", self.confirmed));
+        }
+        self.confirmed = tick;
+        Ok(())
+    }
+
+    /// The newest confirmed tick.
+    #[must_use]
+    pub const fn confirmed(&self) -> Tick {
+        self.confirmed
+    }
+}
+
+/// All there is to know of an entity, as plain values.
+type Row = (u32, u16, u64, u64, Vec<u8>, BTreeMap<u64, Vec<u8>>);
+
+fn rows(frame: &Frame, schema: &Schema) -> BTreeMap<EntityId, Row> {
+    let mut rows: BTreeMap<EntityId, Row> = frame
+        .rows()
+        .map(|row| {
+            let row = row.info();
+            let values = (row.type_id, row.owner.0, row.parent.0, row.persistent_id, row.payload.to_vec());
+            (row.entity, (values.0, values.1, values.2, values.3, values.4, BTreeMap::new()))
+        })
+        .collect();
+    for (index, component) in schema.components().iter().enumerate() {
+        let index = crate::schema::ComponentIndex(index as u16);
+        if index == schema.entity_component() {
+            continue;
+        }
+        let size = component.layout.size_bytes;
+        let entities: Vec<EntityId> = frame.rows_of(index).map(|row| row.entity()).collect();
+        let mut bytes = vec![0; size * entities.len()];
+        let read = frame.read_engine(schema, component.id, None, &mut bytes, size);
+        debug_assert_eq!(read.ok(), Some(entities.len()));
+        for (entity, row) in entities.into_iter().zip(bytes.chunks_exact(size)) {
+            if let Some(values) = rows.get_mut(&entity) {
+                values.5.insert(component.id.0, row.to_vec());
+            }
+        }
+    }
+    rows
+}
+
+/// What differs between two frames, or nothing.
+fn compare(host: &Frame, peer: &Frame, schema: &Schema) -> Option<String> {
+    let (host, peer) = (rows(host, schema), rows(peer, schema));
+    for (entity, row) in &host {
+        match peer.get(entity) {
+            None => return Some(format!("{entity:?} is missing")),
+            Some(other) if other != row => return Some(format!("{entity:?} is {other:?}, not {row:?}")),
+            Some(_) => {}
+        }
+    }
+    peer.keys().find(|entity| !host.contains_key(entity)).map(|entity| format!("{entity:?} should not be there"))
+}
+
+fn first_difference(host: &Frame, peer: &Frame, schema: &Schema) -> String {
+    compare(host, peer, schema).unwrap_or_else(|| "the hashes differ, and no cell does".to_owned())
+}

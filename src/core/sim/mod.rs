@@ -1,0 +1,24 @@
+//! The simulator: a whole session (one host, several peers, a network that misbehaves) in one thread and under one
+//! seed, faster than real time.
+//!
+//! One seed is one exact run: the same packets, byte for byte, on every machine. A failing seed is a bug report; the
+//! message that reports it names the command that replays it.
+//!
+//! | file | concern |
+//! |---|---|
+//! | [`rng`] | seeded numbers |
+//! | [`network`] | links and their faults |
+//! | [`plan`] | what a seed means: peers, entities, faults |
+//! | [`engine`] | the simulated application on the host |
+//! | [`checker`] | the invariants |
+//! | [`run`] | the loop |
+
+pub mod checker;
+pub mod engine;
+pub mod network;
+pub mod plan;
+pub mod rng;
+pub mod run;
+
+pub use plan::Plan;
+pub use run::{Outcome, run};

@@ -1,0 +1,85 @@
+//! What a seed means: how many peers and entities, which faults, how hard.
+
+use super::network::Conditions;
+use super::rng::Rng;
+
+/// Simulated ticks of one run: 20 s at 90 Hz.
+pub const RUN_TICKS: u32 = 1800;
+/// Microseconds of a tick at 90 Hz.
+pub const TICK_US: u64 = 11_111;
+/// From this tick on the network is perfect, so that everything must come together again.
+pub const HEAL_TICK: u32 = 1300;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Everything else follows from it.
+    pub seed: u64,
+    /// Ticks to run.
+    pub ticks: u32,
+    /// First tick of the perfect network.
+    pub heal_tick: u32,
+    /// Peers that want to be in the session.
+    pub peers: u32,
+    /// Entities at the start.
+    pub entities: u32,
+    /// Entities written in a tick, in parts per million of all.
+    pub writes_ppm: u32,
+    /// Chance of a spawn and of a despawn each tick.
+    pub churn_ppm: u32,
+    /// What the links do, one each.
+    pub links: Vec<Conditions>,
+    /// Chance for each peer and tick of an incident: pause, partition, leave, crash, kick, MTU change.
+    pub incident_ppm: u32,
+    /// One bit of a peer's idle column flips at this tick: (peer index, tick).
+    pub corruption: Option<(u32, u32)>,
+    /// The planted bug, where the build has one.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::mutants::Mutant>,
+}
+
+impl Plan {
+    /// The plan of a seed. Every eighth seed has a fair network, so that a failure there is known not to be one.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x7468_6574_6121);
+        let peers = rng.between(2, 8) as u32;
+        let fair = seed % 8 == 7;
+        let links = (0..peers).map(|_| if fair { fair_link(&mut rng) } else { rough_link(&mut rng) }).collect();
+        Self {
+            seed,
+            ticks: RUN_TICKS,
+            heal_tick: HEAL_TICK,
+            peers,
+            entities: rng.between(50, 500) as u32,
+            writes_ppm: [5_000, 50_000, 300_000, 1_000_000][rng.below(4) as usize],
+            churn_ppm: rng.between(10_000, 400_000) as u32,
+            links,
+            incident_ppm: if fair { 0 } else { rng.between(200, 2_000) as u32 },
+            corruption: None,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
+    }
+}
+
+fn fair_link(rng: &mut Rng) -> Conditions {
+    Conditions { latency_us: rng.between(500, 60_000) as u32, jitter_us: 500, ..Conditions::default() }
+}
+
+fn rough_link(rng: &mut Rng) -> Conditions {
+    let mut pick = |chance_ppm: u32, low: u64, high: u64| {
+        if rng.chance_ppm(chance_ppm) { rng.between(low, high) as u32 } else { 0 }
+    };
+    Conditions {
+        latency_us: 500 + pick(900_000, 0, 90_000),
+        jitter_us: pick(700_000, 0, 30_000),
+        loss_ppm: pick(600_000, 1_000, 150_000),
+        burst_begin_ppm: pick(400_000, 500, 20_000),
+        burst_end_ppm: 50_000 + pick(1_000_000, 0, 400_000),
+        duplicate_ppm: pick(400_000, 1_000, 100_000),
+        reorder_ppm: pick(500_000, 1_000, 100_000),
+        very_late_ppm: pick(200_000, 100, 5_000),
+        flip_ppm: pick(300_000, 100, 10_000),
+    }
+}

@@ -1,0 +1,155 @@
+//! The protocol under hundreds of simulated sessions, each by seed. `THETA_SEEDS=N` sets how many;
+//! `THETA_SEED=K cargo test -p theta-core --test simulation one_seed -- --nocapture` replays one.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+
+use theta_core::sim::{Outcome, Plan, run};
+
+/// Seeds of a plain `./x test`.
+const DEFAULT_SEEDS: u64 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs `work` for every seed on all cores.
+fn for_seeds(seeds: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(seeds.start);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        break;
+                    }
+                    work(seed);
+                }
+            });
+        }
+    });
+}
+
+fn explain(seed: u64, outcome: &Outcome) -> String {
+    let first = &outcome.violations[0];
+    format!(
+        "seed {seed}, {}: {}\nreplay: THETA_SEED={seed} cargo test -p theta-core --test simulation one_seed -- --nocapture",
+        first.tick, first.text
+    )
+}
+
+#[test]
+fn every_invariant_holds_for_every_seed() {
+    let seeds = number("THETA_SEEDS").unwrap_or(DEFAULT_SEEDS);
+    let failures = Mutex::new(Vec::new());
+    let counts = Mutex::new(BTreeMap::<String, u64>::new());
+    for_seeds(0..seeds, |seed| {
+        let outcome = run(&Plan::from_seed(seed));
+        if !outcome.violations.is_empty() {
+            failures.lock().unwrap().push(explain(seed, &outcome));
+        }
+        assert_eq!(outcome.repairs, 0, "seed {seed}: a repair without injected corruption");
+        let mut counts = counts.lock().unwrap();
+        for (what, count) in outcome.counts {
+            *counts.entry(what).or_default() += count;
+        }
+        *counts.entry("frames".into()).or_default() += outcome.frames;
+    });
+    let counts = counts.into_inner().unwrap();
+    for (what, count) in &counts {
+        println!("{count:>12}  {what}");
+    }
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} of {seeds} seeds failed\n{}", failures.len(), failures.join("\n"));
+    // A simulation in fair weather proves little: what is listed here must have happened often enough.
+    let least = seeds / 50;
+    for what in MUST_HAPPEN {
+        let count = counts.get(*what).copied().unwrap_or(0);
+        assert!(count >= least, "{what}: {count} times in {seeds} seeds, {least} wanted");
+    }
+}
+
+/// Faults, incidents and transitions that a run of many seeds must contain.
+const MUST_HAPPEN: &[&str] = &[
+    "fault lost",
+    "fault lost in burst",
+    "fault lost in partition",
+    "fault duplicated",
+    "fault reordered",
+    "fault very late",
+    "fault flipped",
+    "fault retransmitted",
+    "incident join",
+    "incident leave",
+    "incident crash",
+    "incident kick",
+    "incident pause",
+    "incident partition",
+    "incident datagram limit",
+    "incident other conditions",
+    "peer Handshake",
+    "peer Admitted",
+    "peer Joining",
+    "peer Live",
+    "peer Closed",
+    "event join request",
+    "event peer live",
+    "event roster joined",
+    "event roster left",
+    "event confirmed",
+    "event input",
+    "left Left",
+    "left Kicked",
+    "left IdleTimeout",
+];
+
+#[test]
+fn the_same_seed_sends_the_same_bytes() {
+    for seed in 0..4 {
+        let plan = Plan { ticks: 400, ..Plan::from_seed(seed) };
+        let (first, second) = (run(&plan), run(&plan));
+        assert_eq!(first.digest, second.digest, "seed {seed}");
+        assert_ne!(first.digest, run(&Plan { ticks: 400, ..Plan::from_seed(seed + 100) }).digest);
+    }
+}
+
+#[test]
+fn injected_corruption_is_found_named_and_repaired() {
+    for seed in 0..12 {
+        let plan = Plan { corruption: Some((0, 600)), incident_ppm: 0, ..Plan::from_seed(seed) };
+        let outcome = run(&plan);
+        assert!(outcome.violations.is_empty(), "{}", explain(seed, &outcome));
+        let count = |what: &str| outcome.counts.get(what).copied().unwrap_or(0);
+        assert_eq!(count("fault corrupted"), 1, "seed {seed}");
+        // A write may heal the cell before its tick is compared; else it is found, once, and repaired.
+        assert_eq!(count("event repaired"), u64::from(count("event diverged") > 0), "seed {seed}: {:?}", outcome.counts);
+    }
+}
+
+#[test]
+fn one_seed() {
+    let seed = number("THETA_SEED").unwrap_or(0);
+    let outcome = run(&Plan::from_seed(seed));
+    for (what, count) in &outcome.counts {
+        println!("{count:>12}  {what}");
+    }
+    assert!(outcome.violations.is_empty(), "{}", explain(seed, &outcome));
+}
+
+/// Every planted bug must be caught within its first hundred seeds: the test of the test.
+#[cfg(feature = "mutants")]
+#[test]
+fn every_mutant_is_caught() {
+    use theta_core::mutants::Mutant;
+    for mutant in Mutant::ALL {
+        let caught = (0..100).find(|seed| {
+            let plan = Plan { mutant: Some(*mutant), ..Plan::from_seed(*seed) };
+            !run(&plan).violations.is_empty()
+        });
+        println!("{mutant:?}: caught by seed {caught:?}");
+        assert!(caught.is_some(), "{mutant:?} survived 100 seeds");
+    }
+}
