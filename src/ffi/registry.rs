@@ -518,3 +518,136 @@ pub extern "C" fn theta_registry_destroy(registry: theta_registry) -> theta_stat
         Ok(THETA_OK)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A good vec3 field at offset 0.
+    fn good() -> theta_field_desc {
+        theta_field_desc {
+            id: 1,
+            kind: THETA_KIND_VEC3 as u8,
+            element_kind: 0,
+            offset_bytes: 0,
+            name: c"field".as_ptr(),
+            name_length: 5,
+            flags: 0,
+            minimum: -10.0,
+            maximum: 10.0,
+            step: 0.5,
+            bits: 0,
+            max_length: 0,
+            semantic: THETA_SEMANTIC_POINT as u8,
+            predictor: 0,
+            diff: 0,
+            reserved0: 0,
+            reserved1: 0,
+            default_number: [0.0; 4],
+            default_integer: 0,
+            reserved2: 0,
+        }
+    }
+
+    fn number(kind: u32) -> theta_field_desc {
+        let (minimum, maximum, step) = (0.0, 0.0, 0.0);
+        theta_field_desc { kind: kind as u8, semantic: 0, minimum, maximum, step, ..good() }
+    }
+
+    /// Describes a component of one field and registers it, as `theta_registry_add` does.
+    fn add(field: theta_field_desc) -> Result<FieldDesc, Error> {
+        let desc = theta_component_desc {
+            struct_size: size_of::<theta_component_desc>() as u32,
+            name_length: 4,
+            name: c"body".as_ptr(),
+            fields: &raw const field,
+            field_count: 1,
+            field_size: size_of::<theta_field_desc>() as u32,
+            size_bytes: 0,
+            authority: THETA_AUTHORITY_HOST,
+            since_version: std::ptr::null(),
+            since_version_length: 0,
+            reserved: 0,
+        };
+        // SAFETY: every pointer has what its length says.
+        let component = unsafe { component(&raw const desc) }?;
+        schema::Registry::new().add(component.clone())?;
+        Ok(component.fields[0].clone())
+    }
+
+    #[test]
+    fn a_field_arrives_as_it_was_described() {
+        let field = add(theta_field_desc { default_number: [1.0, 2.0, 3.0, 0.0], ..good() }).expect("valid");
+        assert_eq!((field.id, field.name.as_str(), field.offset_bytes), (1, "field", Some(0)));
+        assert_eq!(field.kind, FieldKind::vec3(Range::new(-10.0, 10.0, 0.5)));
+        assert_eq!(field.semantic, Semantic::Point);
+        assert_eq!(field.default, Value::Numbers(vec![1.0, 2.0, 3.0]));
+        assert!(!field.document);
+    }
+
+    #[test]
+    fn integers_reach_their_whole_type_through_doubles() {
+        let bounds = |field| match add(field).expect("valid").kind {
+            FieldKind::Int { min, max, .. } => (min, max),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(bounds(number(THETA_KIND_I8)), (-128, 127));
+        assert_eq!(bounds(number(THETA_KIND_U64)), (0, u64::MAX as i128));
+        let wide = theta_field_desc { maximum: u64::MAX as f64, minimum: 1.0, ..number(THETA_KIND_U64) };
+        assert_eq!(bounds(wide), (1, u64::MAX as i128));
+        let wide =
+            theta_field_desc { maximum: i64::MAX as f64, minimum: i64::MIN as f64, ..number(THETA_KIND_I64) };
+        assert_eq!(bounds(wide), (i64::MIN as i128, i64::MAX as i128));
+        // An unsigned default above i64::MAX comes as its bits.
+        let flags = add(theta_field_desc { bits: 64, default_integer: -1, ..number(THETA_KIND_FLAGS) });
+        assert_eq!(flags.expect("valid").default, Value::Int(u64::MAX as i128));
+        assert_eq!(add(number(THETA_KIND_QUAT)).expect("valid").kind, FieldKind::Quat { bits: 11 });
+    }
+
+    #[test]
+    fn what_is_not_a_field_names_itself_and_the_rule() {
+        let list =
+            |element| theta_field_desc { element_kind: element, max_length: 4, ..number(THETA_KIND_LIST) };
+        for (what, field) in [
+            ("kind", number(0)),
+            ("kind", number(21)),
+            ("ROTATION", theta_field_desc { semantic: THETA_SEMANTIC_ROTATION as u8, ..good() }),
+            ("semantic", theta_field_desc { semantic: 6, ..good() }),
+            ("predictor", theta_field_desc { predictor: 5, ..good() }),
+            ("diff", theta_field_desc { diff: 2, ..good() }),
+            ("reserved", theta_field_desc { reserved2: 1, ..good() }),
+            ("default_number", theta_field_desc { default_number: [0.0, 0.0, 0.0, 1.0], ..good() }),
+            ("default_integer", theta_field_desc { default_integer: 1, ..good() }),
+            ("steps of one", theta_field_desc { step: 2.0, ..number(THETA_KIND_I32) }),
+            ("whole numbers", theta_field_desc { maximum: 1.5, ..number(THETA_KIND_I32) }),
+            ("bounds exceed", theta_field_desc { maximum: 256.0, ..number(THETA_KIND_U8) }),
+            ("element_kind", list(THETA_KIND_QUAT as u8)),
+            ("bits", theta_field_desc { bits: 300, ..number(THETA_KIND_FLAGS) }),
+            ("capacity", number(THETA_KIND_STRING)),
+            ("max_length", theta_field_desc { max_length: 1 << 20, ..number(THETA_KIND_BYTES) }),
+            ("range", theta_field_desc { maximum: f64::NAN, ..good() }),
+            ("id", theta_field_desc { id: 0, ..good() }),
+            ("alignment", theta_field_desc { offset_bytes: 2, ..good() }),
+        ] {
+            let error = add(field).expect_err(what);
+            assert_eq!(error.code(), THETA_E_COMPONENT_INVALID, "{what}: {error}");
+            let text = error.to_string();
+            assert!(text.contains("\"field\"") && text.contains(what), "{what}: {text}");
+        }
+        let unknown = add(theta_field_desc { flags: 6, ..good() }).expect_err("flags");
+        assert_eq!(unknown.code(), THETA_E_UNSUPPORTED_FIELD);
+    }
+
+    #[test]
+    fn any_numbers_are_an_error_or_a_field() {
+        // Every byte of the numeric part, one at a time, through values that find an edge.
+        for at in (0..size_of::<theta_field_desc>()).filter(|at| !(8..24).contains(at)) {
+            for value in [1, 0x7f, 0x80, 0xff] {
+                let mut field = good();
+                // SAFETY: within the struct; all its fields but the name take any bits, and the name is left out.
+                unsafe { (&raw mut field).cast::<u8>().add(at).write(value) };
+                let _ = add(field);
+            }
+        }
+    }
+}
