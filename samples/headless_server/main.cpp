@@ -68,6 +68,15 @@ public:
         return {};
     }
 
+    /// The first tick, before anybody has a ticket: who joins finds a world.
+    theta::result<void> seal_first_tick() {
+        const auto tick = host_.tick();
+        if (!tick) {
+            return tick.error();
+        }
+        return hash_own_frame();
+    }
+
     bool open_hash_file() { return hashes_.open(wanted_.hash_file); }
 
     /// The real-time loop: until the time is over, or somebody asks to stop, or something fails.
@@ -409,6 +418,9 @@ int main(int count, char** values) {
     if (!running.open_hash_file()) {
         std::fprintf(stderr, "headless_server: cannot write %s\n", wanted.hash_file.c_str());
         return 1;
+    }
+    if (const auto sealed = running.seal_first_tick(); !sealed) {
+        return failed("headless_server: cannot seal the first tick", sealed.error());
     }
     const auto ticket = ticket_of(*host, loopback);
     if (!ticket) {
