@@ -12,7 +12,7 @@ use theta_core::replication::sample::SampleCode;
 use theta_core::session::input::InputSample;
 use theta_core::session::keys::Identity;
 use theta_core::session::ticket::Ticket;
-use theta_core::types::{PeerId, Tick};
+use theta_core::types::{EntityId, PeerId, Tick};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::message::Role;
 use theta_sdk::runtime::{
@@ -136,6 +136,7 @@ fn a_full_server_and_another_schema_say_so() {
     let runtime = runtime();
     let options = HostOptions { dev_mode: true, max_peers: 1, ..HostOptions::default() };
     let mut host = runtime.host(schema(), options).expect("a host");
+    host.tick().expect("ticks");
     let first = join(&runtime, &host, "first");
     until_live(&mut host, &[&first]);
     let mut second = join(&runtime, &host, "second");
@@ -200,7 +201,10 @@ fn the_application_admits_and_denies_and_the_level_loads_first() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(good.info().state, SessionState::Admitted);
+    assert!(matches!(good.send_input(InputSample::default()), Err(RuntimeError::NotLive)));
     assert!(good.newest_frame().is_none());
+    let early = good.sampler().sample(body(), None, EntityId::new(0, 1), 1.0, &mut [0; 24]);
+    assert!(matches!(early, Err(RuntimeError::NoFrame)), "{early:?}");
     good.loaded();
     until_live(&mut host, &[&good]);
     let frame = until("a frame", || good.newest_frame());
@@ -213,6 +217,7 @@ fn tickets_open_for_the_key_they_name() {
     let runtime = runtime();
     let options = HostOptions { bind: Some("127.0.0.1:0".to_owned()), ..HostOptions::default() };
     let mut host = runtime.host(schema(), options).expect("a host");
+    host.tick().expect("ticks");
     let seed = [7; 32];
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let issue = |expires| {
@@ -238,7 +243,6 @@ fn tickets_open_for_the_key_they_name() {
 fn a_middle_node_that_forwards_every_byte_is_refused() {
     let runtime = runtime();
     let mut host = dev_host(&runtime);
-    host.tick().expect("ticks");
     let middle = common::middle::MiddleThread::before(host.local_addr());
     let mut ticket = host.ticket();
     ticket.endpoint = middle.address.to_string();
@@ -262,10 +266,8 @@ fn input_reaches_the_host_and_samples_reach_the_display() {
     let mut host = dev_host(&runtime);
     let bodies = spawn_bodies(&mut host, 4);
     let mut joined = join(&runtime, &host, "player");
-    assert!(matches!(joined.send_input(InputSample::default()), Err(RuntimeError::NotLive)));
     let sampler = joined.sampler();
     let mut out = [0; 24];
-    assert!(matches!(sampler.sample(body(), None, bodies[0], 1.0, &mut out), Err(RuntimeError::NoFrame)));
     until_live(&mut host, &[&joined]);
     let peer = joined.info().local_peer;
     assert!(host.newest_input(peer).expect("a member").is_none());
@@ -374,6 +376,38 @@ fn a_host_driven_runtime_needs_no_thread() {
     );
     assert!(matches!(stepped.step(Duration::ZERO), Err(RuntimeError::ShutDown)));
     assert!(matches!(runtime().step(Duration::ZERO), Err(RuntimeError::NotHostDriven)));
+}
+
+#[test]
+fn ticks_that_find_no_room_are_merged_and_none_of_their_changes_is_lost() {
+    let stepped = Runtime::start(RuntimeConfig { host_driven: true }).expect("a runtime");
+    let mut host = dev_host(&stepped);
+    let bodies = spawn_bodies(&mut host, 300);
+    host.tick().expect("ticks");
+    let mut joined = join(&stepped, &host, "behind");
+    let step = || stepped.step(Duration::from_millis(1)).expect("steps");
+    until("live", || {
+        step();
+        (joined.info().state == SessionState::Live).then_some(())
+    });
+    // The I/O side stands still for more ticks than its ring holds, and each tick changes something else for good.
+    for n in 0..300 {
+        move_bodies(&mut host, &bodies[n..=n], n as u32 + 1);
+        host.tick().expect("ticks");
+    }
+    let newest = host.newest_frame().expect("a frame").frame;
+    // No further tick: polling is enough to get the rest out.
+    until("the newest tick at the peer", || {
+        while host.poll().is_some() {}
+        step();
+        let frame = joined.newest_frame()?.frame;
+        (frame.tick == newest.tick).then(|| assert_eq!(frame.fold(), newest.fold()))
+    });
+    let statistics = until("statistics", || {
+        step();
+        joined.statistics()
+    });
+    assert_eq!(statistics.divergences, 0);
 }
 
 #[test]

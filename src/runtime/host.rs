@@ -207,17 +207,24 @@ impl HostSession {
         let sealed = self.world.seal(self.world.tick().next())?;
         let tick = sealed.tick;
         self.shared.publish_frame(Arc::clone(&sealed.frame), clock::now_ns());
-        let sealed = match self.backlog.take() {
+        self.backlog = Some(match self.backlog.take() {
             Some(older) => merge(older, sealed),
             None => sealed,
-        };
-        if let Err(rtrb::PushError::Full(HostRequest::Tick(sealed))) =
-            self.requests.push(HostRequest::Tick(sealed))
-        {
-            self.backlog = Some(sealed);
-        }
-        self.shared.wake.notify_one();
+        });
+        self.hand_over();
         Ok(tick)
+    }
+
+    /// Hands what was sealed to the I/O thread, if there is room.
+    fn hand_over(&mut self) {
+        if let Some(sealed) = self.backlog.take() {
+            if let Err(rtrb::PushError::Full(HostRequest::Tick(sealed))) =
+                self.requests.push(HostRequest::Tick(sealed))
+            {
+                self.backlog = Some(sealed);
+            }
+            self.shared.wake.notify_one();
+        }
     }
 
     /// How many ticks are due at this time of [`super::now_ns`], at most `cap`; they count as run.
@@ -227,6 +234,8 @@ impl HostSession {
 
     /// The oldest event; poll until there is none.
     pub fn poll(&mut self) -> Option<SessionEvent> {
+        // An engine that pauses its ticks still polls: its last state must not wait for the next tick.
+        self.hand_over();
         poll(&mut self.events, &self.shared)
     }
 

@@ -126,7 +126,7 @@ impl Runtime {
     }
 
     /// Host-driven runtimes: does what is due now, and waits up to `wait` for more (zero never waits). Call it often;
-    /// nothing moves between calls.
+    /// nothing moves between calls. One thread at a time; starting a session waits until a step is over.
     pub fn step(&self, wait: Duration) -> Result<(), RuntimeError> {
         match self.running().as_ref() {
             None => Err(RuntimeError::ShutDown),

@@ -63,9 +63,12 @@ pub fn runtime() -> Runtime {
     Runtime::start(RuntimeConfig::default()).expect("a runtime")
 }
 
-/// A host on loopback that needs no tickets.
+/// A host on loopback that needs no tickets and has sealed its first, empty tick.
 pub fn dev_host(runtime: &Runtime) -> HostSession {
-    runtime.host(schema(), HostOptions { dev_mode: true, ..HostOptions::default() }).expect("a host")
+    let options = HostOptions { dev_mode: true, ..HostOptions::default() };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    host.tick().expect("ticks");
+    host
 }
 
 /// Joins with the host's open ticket.
