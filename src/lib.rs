@@ -1,6 +1,6 @@
 //! Theta: the SDK crate. `theta_core` is the protocol; this crate is the edges around it and the C ABI.
 pub use theta_core as core;
-pub mod ffi;
 pub mod compression;
+pub mod ffi;
 pub mod runtime;
 pub mod transport;

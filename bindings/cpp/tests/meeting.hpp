@@ -115,6 +115,7 @@ struct pair {
 
     void open_and_join() {
         open();
+        must(host.tick());
         join();
         REQUIRE_MESSAGE(until([this] { return guest_is(theta::session_state::live); }),
                         "the guest did not become live");

@@ -25,7 +25,8 @@ impl LinkClock {
     /// Takes in an echo that arrived `now`: our stamp `sent`, how long the other end held it, and the other end's
     /// clock when it answered. An impossible echo (from our future, or held longer than the trip) is ignored.
     pub fn on_echo(&mut self, now: Time, sent: Time, held_us: u32, remote_us: u64) {
-        let Some(trip_us) = now.0.checked_sub(sent.0).and_then(|trip| trip.checked_sub(u64::from(held_us))) else {
+        let Some(trip_us) = now.0.checked_sub(sent.0).and_then(|trip| trip.checked_sub(u64::from(held_us)))
+        else {
             return;
         };
         let Ok(rtt_us) = u32::try_from(trip_us) else { return };

@@ -11,7 +11,9 @@ use super::io::LinkOutput;
 use crate::types::Lane;
 use crate::wire::WireError;
 use crate::wire::codes::DisconnectCode;
-use crate::wire::envelope::{self, Compressor, ENVELOPE_BYTES, MESSAGE_HEADER_BYTES, PacketHeader, VerifiedPacket};
+use crate::wire::envelope::{
+    self, Compressor, ENVELOPE_BYTES, MESSAGE_HEADER_BYTES, PacketHeader, VerifiedPacket,
+};
 use crate::wire::limits::{MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES};
 use crate::wire::message::{LaneCount, Message};
 use crate::wire::packet::PacketBuilder;
@@ -136,7 +138,10 @@ impl Courier {
     /// The preface of the other end's direction: on any lane but control it must name the agreed schema.
     pub fn check_preface(&self, lane: Lane, schema_hash: u64) -> Result<(), Closing> {
         if lane != Lane::Control && (self.epoch_in == 0 || schema_hash != self.schema_hash) {
-            return Err(Closing::because(DisconnectCode::SchemaMismatch, "a stream was opened with another schema hash"));
+            return Err(Closing::because(
+                DisconnectCode::SchemaMismatch,
+                "a stream was opened with another schema hash",
+            ));
         }
         Ok(())
     }
@@ -164,7 +169,9 @@ impl Courier {
             ..PacketHeader::default()
         };
         let compressor = match &mut self.compressor {
-            Some(compressor) if self.compression_agreed && lane.is_reliable() => Some(&mut **compressor as &mut dyn Compressor),
+            Some(compressor) if self.compression_agreed && lane.is_reliable() => {
+                Some(&mut **compressor as &mut dyn Compressor)
+            }
             _ => None,
         };
         let mut packet = Vec::new();

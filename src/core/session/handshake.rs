@@ -11,8 +11,8 @@ use crate::wire::WireError;
 use crate::wire::codes::{CapabilityReason, DisconnectCode};
 use crate::wire::message::{
     AcknowledgeCore, Admission, BindingKind, Capability, ComponentLayout, CompressionKind, HostCertificate,
-    RefusedCapability, Role, SecurityMode, SessionAcknowledge, SessionConfirm, SessionHello, TransportKind, Version,
-    WireEnum,
+    RefusedCapability, Role, SecurityMode, SessionAcknowledge, SessionConfirm, SessionHello, TransportKind,
+    Version, WireEnum,
 };
 
 use super::closing::Closing;
@@ -209,7 +209,12 @@ pub struct ClientTerms {
 
 /// The client's opening.
 #[must_use]
-pub fn client_hello(terms: &ClientTerms, schema: &Schema, binding: &Binding, client_nonce: [u8; 32]) -> SessionHello {
+pub fn client_hello(
+    terms: &ClientTerms,
+    schema: &Schema,
+    binding: &Binding,
+    client_nonce: [u8; 32],
+) -> SessionHello {
     let mut compressions = CompressionKind::None.bit();
     let mut dictionaries = Vec::new();
     if terms.dictionary_hash != 0 {
@@ -275,10 +280,16 @@ pub fn check_acknowledge(
     let refused = core.refused.iter().fold(0, |mask, refused| mask | refused.capability.bit());
     let unasked = core.capabilities & !terms.capabilities;
     if unasked != 0 || core.capabilities & refused != 0 || core.capabilities | refused != terms.capabilities {
-        return Err(Closing::because(DisconnectCode::ProtocolViolation, "the agreed capabilities are not those asked for"));
+        return Err(Closing::because(
+            DisconnectCode::ProtocolViolation,
+            "the agreed capabilities are not those asked for",
+        ));
     }
     if core.compression != CompressionKind::None && core.dictionary_hash != terms.dictionary_hash {
-        return Err(Closing::because(DisconnectCode::ProtocolViolation, "compression with another dictionary"));
+        return Err(Closing::because(
+            DisconnectCode::ProtocolViolation,
+            "compression with another dictionary",
+        ));
     }
     if core.session_epoch == 0 || core.tick_rate_hz == 0 {
         return Err(Closing::because(DisconnectCode::ProtocolViolation, "an epoch or a tick rate of zero"));

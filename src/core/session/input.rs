@@ -130,11 +130,13 @@ pub fn unpack(payload: &[u8], newest: &InputSample) -> Result<Vec<InputSample>, 
             ..InputSample::default()
         };
         if index > 0 {
-            let back = u32::try_from(bits.get_varint()?).map_err(|_| WireError::Malformed("input tick distance"))?;
+            let back =
+                u32::try_from(bits.get_varint()?).map_err(|_| WireError::Malformed("input tick distance"))?;
             sample.input_tick.0 =
                 newest.input_tick.0.checked_sub(back).ok_or(WireError::Malformed("input tick distance"))?;
             sample.sampled_at_us = newest.sampled_at_us.wrapping_sub(unzigzag(bits.get_varint()?) as u64);
-            sample.target_display_us = newest.target_display_us.wrapping_sub(unzigzag(bits.get_varint()?) as u64);
+            sample.target_display_us =
+                newest.target_display_us.wrapping_sub(unzigzag(bits.get_varint()?) as u64);
         }
         read_body(&mut bits, &mut sample)?;
         samples.push(sample);

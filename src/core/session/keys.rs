@@ -106,7 +106,12 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// An authority's statement that `host_key` may host `document` in `term`.
 #[must_use]
-pub fn certify_host(authority: &Identity, document: DocumentId, host_key: PublicKey, term: u32) -> HostCertificate {
+pub fn certify_host(
+    authority: &Identity,
+    document: DocumentId,
+    host_key: PublicKey,
+    term: u32,
+) -> HostCertificate {
     let mut certificate = HostCertificate {
         document_id: document,
         host_key,
@@ -182,7 +187,10 @@ mod tests {
         assert_ne!(whole, transcript(b"hello", b"cor3", &binding));
         assert_ne!(whole, transcript(b"hell", b"ocore", &binding));
         assert_ne!(whole, transcript(b"hello", b"core", &Binding { bytes: [2; 32], ..binding }));
-        assert_ne!(whole, transcript(b"hello", b"core", &Binding { kind: BindingKind::TlsExporter, ..binding }));
+        assert_ne!(
+            whole,
+            transcript(b"hello", b"core", &Binding { kind: BindingKind::TlsExporter, ..binding })
+        );
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub mod ticket;
 
 pub use host::{Host, HostConfig, LinkStatistics};
 pub use io::{
-    Binding, Divergence, HostCommand, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, PeerEvent, PeerInfo,
-    PeerOutput, PeerState,
+    Binding, Divergence, HostCommand, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, PeerEvent,
+    PeerInfo, PeerOutput, PeerState,
 };
 pub use peer::{Peer, PeerConfig, PeerStatistics};
 

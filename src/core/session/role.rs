@@ -57,7 +57,9 @@ mod tests {
 
     #[test]
     fn nobody_sends_the_hosts_messages() {
-        for host_only in [MessageType::WorldSnapshot, MessageType::ComponentDelta, MessageType::SessionAcknowledge] {
+        for host_only in
+            [MessageType::WorldSnapshot, MessageType::ComponentDelta, MessageType::SessionAcknowledge]
+        {
             assert!(!may_send(Role::Admin, host_only));
         }
     }

@@ -105,7 +105,12 @@ impl core::fmt::Display for Ticket {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(out, "theta://{}", self.endpoint)?;
         if let Some(pin) = &self.pin {
-            write!(out, "/{}#{}", URL_SAFE_NO_PAD.encode(pin.document), URL_SAFE_NO_PAD.encode(pin.authority))?;
+            write!(
+                out,
+                "/{}#{}",
+                URL_SAFE_NO_PAD.encode(pin.document),
+                URL_SAFE_NO_PAD.encode(pin.authority)
+            )?;
             if let Some(member) = &self.member {
                 write!(out, ".{}", URL_SAFE_NO_PAD.encode(member))?;
             }
@@ -219,9 +224,7 @@ impl MemberTicket {
         if self.document != pin.document {
             return Err(TicketError::Document);
         }
-        if self.authority != pin.authority
-            || !verify(&self.authority, &self.statement(), &self.signature)
-        {
+        if self.authority != pin.authority || !verify(&self.authority, &self.statement(), &self.signature) {
             return Err(TicketError::Signature);
         }
         if &self.client_key != client_key {
@@ -252,7 +255,8 @@ mod tests {
 
     #[test]
     fn a_ticket_survives_its_string() {
-        let whole = Ticket { endpoint: "192.0.2.1:4433".into(), pin: Some(pin()), member: Some(ticket().encode()) };
+        let whole =
+            Ticket { endpoint: "192.0.2.1:4433".into(), pin: Some(pin()), member: Some(ticket().encode()) };
         assert_eq!(Ticket::parse(&whole.to_string()), Ok(whole));
         let bare = Ticket { endpoint: "[::1]:4433".into(), pin: None, member: None };
         assert_eq!(Ticket::parse(&bare.to_string()), Ok(bare));
@@ -273,7 +277,10 @@ mod tests {
         assert_eq!(ticket.grant(&pin(), &[5; 32], 999), Ok(Role::Editor));
         assert_eq!(ticket.grant(&pin(), &[5; 32], 1000), Err(TicketError::Expired));
         assert_eq!(ticket.grant(&pin(), &[6; 32], 1), Err(TicketError::Key));
-        assert_eq!(ticket.grant(&Pin { document: [8; 32], ..pin() }, &[5; 32], 1), Err(TicketError::Document));
+        assert_eq!(
+            ticket.grant(&Pin { document: [8; 32], ..pin() }, &[5; 32], 1),
+            Err(TicketError::Document)
+        );
         let stranger = Identity::from_seed(&[2; 32]);
         let forged = MemberTicket::issue(&stranger, [9; 32], [5; 32], Role::Admin, 1000);
         assert_eq!(forged.grant(&pin(), &[5; 32], 1), Err(TicketError::Signature));

@@ -122,7 +122,12 @@ impl PeerChecker {
         if self.alive.len() == frame.entity_count() {
             return Ok(());
         }
-        Err(format!("{}: {} entities announced, {} there", frame.tick, self.alive.len(), frame.entity_count()))
+        Err(format!(
+            "{}: {} entities announced, {} there",
+            frame.tick,
+            self.alive.len(),
+            frame.entity_count()
+        ))
     }
 
     /// The host's confirmed tick for this peer.
@@ -182,7 +187,9 @@ fn compare(host: &Frame, peer: &Frame, schema: &Schema) -> Option<String> {
             Some(_) => {}
         }
     }
-    peer.keys().find(|entity| !host.contains_key(entity)).map(|entity| format!("{entity:?} should not be there"))
+    peer.keys()
+        .find(|entity| !host.contains_key(entity))
+        .map(|entity| format!("{entity:?} should not be there"))
 }
 
 fn first_difference(host: &Frame, peer: &Frame, schema: &Schema) -> String {

@@ -20,9 +20,16 @@ pub fn schema() -> Arc<Schema> {
     let metres = Range::new(-512.0, 512.0, 1.0 / 512.0);
     let mut registry = Registry::new();
     let body = ComponentDesc::new("sim.body")
-        .field(FieldDesc::new(1, "position", FieldKind::Vector { len: 3, range: metres }).semantic(Semantic::Point))
+        .field(
+            FieldDesc::new(1, "position", FieldKind::Vector { len: 3, range: metres })
+                .semantic(Semantic::Point),
+        )
         .field(FieldDesc::new(2, "rotation", FieldKind::Quat { bits: 10 }).semantic(Semantic::Rotation))
-        .field(FieldDesc::new(3, "velocity", FieldKind::Vector { len: 3, range: Range::new(-64.0, 64.0, 0.01) }));
+        .field(FieldDesc::new(
+            3,
+            "velocity",
+            FieldKind::Vector { len: 3, range: Range::new(-64.0, 64.0, 0.01) },
+        ));
     let kit = ComponentDesc::new("sim.kit")
         .field(FieldDesc::new(1, "health", FieldKind::Int { ty: IntType::U8, min: 0, max: 200 }))
         .field(FieldDesc::new(2, "flags", FieldKind::Flags { bits: 13 }))
@@ -38,7 +45,11 @@ pub fn schema() -> Arc<Schema> {
     let far = ComponentDesc::new("sim.far")
         .field(FieldDesc::new(1, "place", FieldKind::DVec3(Range::new(-1e7, 1e7, 1.0 / 1024.0))))
         .field(FieldDesc::new(2, "epoch", FieldKind::F64(Range::new(0.0, 1e9, 1e-3))))
-        .field(FieldDesc::new(3, "balance", FieldKind::Int { ty: IntType::I64, min: i128::from(i64::MIN), max: i128::from(i64::MAX) }));
+        .field(FieldDesc::new(
+            3,
+            "balance",
+            FieldKind::Int { ty: IntType::I64, min: i128::from(i64::MIN), max: i128::from(i64::MAX) },
+        ));
     for component in [body, kit, far] {
         registry.add(component).expect("constant component");
     }
@@ -57,7 +68,8 @@ pub struct Engine {
 }
 
 /// The component sets that entities come in.
-const KINDS: [&[&str]; 4] = [&["sim.body"], &["sim.body", "sim.kit"], &["sim.far"], &["sim.body", "sim.far", "sim.kit"]];
+const KINDS: [&[&str]; 4] =
+    [&["sim.body"], &["sim.body", "sim.kit"], &["sim.far"], &["sim.body", "sim.far", "sim.kit"]];
 
 impl Engine {
     /// A world with the plan's entities.
@@ -90,7 +102,8 @@ impl Engine {
     }
 
     fn row(&mut self, component: ComponentId) -> Vec<u8> {
-        let size = self.schema.index_of(component).map_or(0, |index| self.schema.component(index).layout.size_bytes);
+        let size =
+            self.schema.index_of(component).map_or(0, |index| self.schema.component(index).layout.size_bytes);
         let mut row = vec![0; size];
         for (name, fill) in [
             ("sim.body", Self::fill_body as fn(&mut Self, &mut [u8])),
@@ -191,7 +204,8 @@ impl Engine {
         let owner = self.any_member(members);
         let parent = if self.rng.chance_ppm(200_000) { self.any_entity() } else { None };
         let payload: Vec<u8> = (0..self.rng.below(20)).map(|byte| byte as u8).collect();
-        let components: Vec<_> = components.iter().map(|(id, row): &(_, Option<Vec<u8>>)| (*id, row.as_deref())).collect();
+        let components: Vec<_> =
+            components.iter().map(|(id, row): &(_, Option<Vec<u8>>)| (*id, row.as_deref())).collect();
         let desc = SpawnDesc {
             type_id: kind as u32 + 1,
             owner,
@@ -234,7 +248,8 @@ impl Engine {
             && let (Some(child), Some(parent)) = (self.any_entity(), self.any_entity())
         {
             // A cycle or a chain that is too deep is refused; nothing else can be.
-            let _refused = self.world.set_parent(child, if child == parent { EntityId::NONE } else { parent });
+            let _refused =
+                self.world.set_parent(child, if child == parent { EntityId::NONE } else { parent });
         }
         for index in 0..self.alive.len() {
             if self.rng.chance_ppm(self.writes_ppm) {
@@ -242,7 +257,9 @@ impl Engine {
                 let names = KINDS[kind];
                 let component = Self::component(names[self.rng.below(names.len() as u64) as usize]);
                 let row = self.row(component);
-                self.world.write_rows(component, None, &[entity], &row, row.len()).expect("a row of this component");
+                self.world
+                    .write_rows(component, None, &[entity], &row, row.len())
+                    .expect("a row of this component");
             }
         }
         self.world.seal(tick).expect("ticks increase")

@@ -215,7 +215,14 @@ impl Network {
         self.send_datagram(now.plus_us(delay_us), &conditions, link, to, arrival);
     }
 
-    fn send_datagram(&mut self, mut at: Time, conditions: &Conditions, link: u32, to: End, mut arrival: Arrival) {
+    fn send_datagram(
+        &mut self,
+        mut at: Time,
+        conditions: &Conditions,
+        link: u32,
+        to: End,
+        mut arrival: Arrival,
+    ) {
         if self.rng.chance_ppm(conditions.reorder_ppm) {
             *self.faults.entry(Fault::Reordered).or_default() += 1;
             at = at.plus_us(2 * u64::from(conditions.latency_us) + 15_000);
@@ -307,7 +314,12 @@ mod tests {
             ..Conditions::default()
         });
         for number in 0..200u8 {
-            network.send(Time(u64::from(number) * 100), 1, End::Peer, Arrival::Packet(Lane::Control, vec![number]));
+            network.send(
+                Time(u64::from(number) * 100),
+                1,
+                End::Peer,
+                Arrival::Packet(Lane::Control, vec![number]),
+            );
         }
         let got = drain(&mut network, Time(60_000_000));
         let want: Vec<_> = (0..200u8).map(|number| Arrival::Packet(Lane::Control, vec![number])).collect();
@@ -350,7 +362,8 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_close() {
-        let mut network = network(Conditions { latency_us: 1000, jitter_us: 50_000, ..Conditions::default() });
+        let mut network =
+            network(Conditions { latency_us: 1000, jitter_us: 50_000, ..Conditions::default() });
         network.send(Time(0), 1, End::Peer, Arrival::Packet(Lane::Control, vec![1]));
         network.send(Time(0), 1, End::Peer, Arrival::Closed(7, "why".into()));
         network.send(Time(1), 1, End::Peer, Arrival::Packet(Lane::Control, vec![2]));

@@ -45,7 +45,8 @@ impl Plan {
         let mut rng = Rng::new(seed ^ 0x7468_6574_6121);
         let peers = rng.between(2, 8) as u32;
         let fair = seed % 8 == 7;
-        let links = (0..peers).map(|_| if fair { fair_link(&mut rng) } else { rough_link(&mut rng) }).collect();
+        let links =
+            (0..peers).map(|_| if fair { fair_link(&mut rng) } else { rough_link(&mut rng) }).collect();
         Self {
             seed,
             ticks: RUN_TICKS,

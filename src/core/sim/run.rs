@@ -16,10 +16,11 @@ use crate::session::input::InputSample;
 use crate::session::keys::Identity;
 use crate::session::ticket::{MemberTicket, Ticket};
 use crate::session::{
-    Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer, PeerConfig,
-    PeerEvent, PeerOutput, PeerState,
+    Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
+    PeerConfig, PeerEvent, PeerOutput, PeerState,
 };
 use crate::types::{PeerId, Tick, Time};
+use crate::wire::codes::DisconnectCode;
 use crate::wire::message::{BindingKind, Role};
 
 /// The document of every simulated session.
@@ -249,7 +250,8 @@ impl Simulation {
             self.drain_host();
             return;
         }
-        let Some(index) = self.players.iter().position(|player| player.link == link && player.machine.is_some())
+        let Some(index) =
+            self.players.iter().position(|player| player.link == link && player.machine.is_some())
         else {
             return;
         };
@@ -309,19 +311,24 @@ impl Simulation {
                 self.count("event join request");
                 if self.rng.chance_ppm(50_000) {
                     let key = info.identity_key;
-                    if let Some(player) = self.players.iter_mut().find(|player| player.identity.public_key() == key) {
+                    if let Some(player) =
+                        self.players.iter_mut().find(|player| player.identity.public_key() == key)
+                    {
                         player.may_end = true;
                     }
-                    self.host.command(self.now, HostCommand::Deny { peer: info.peer, reason: "not today".into() });
+                    self.host
+                        .command(self.now, HostCommand::Deny { peer: info.peer, reason: "not today".into() });
                     self.count("incident denied");
                 } else {
-                    let command = HostCommand::Admit { peer: info.peer, role: info.role, application: vec![1, 2, 3] };
+                    let command =
+                        HostCommand::Admit { peer: info.peer, role: info.role, application: vec![1, 2, 3] };
                     self.host.command(self.now, command);
                 }
             }
             HostEvent::PeerJoined(info) => {
                 self.count("event peer joined");
-                let found = self.players.iter().position(|player| player.identity.public_key() == info.identity_key);
+                let found =
+                    self.players.iter().position(|player| player.identity.public_key() == info.identity_key);
                 match found {
                     Some(index) if self.players[index].role == info.role => {
                         self.players[index].slot = Some(info.peer);
@@ -336,7 +343,9 @@ impl Simulation {
                 self.count(&format!("left {code:?}"));
                 if let Some(index) = self.player_of(peer) {
                     self.players[index].slot = None;
-                    if !self.players[index].may_end {
+                    // The old link of a peer that crashed and came back ends when the new one proves itself.
+                    let is_old = code == DisconnectCode::Replaced;
+                    if !self.players[index].may_end && !is_old {
                         self.violate(format!("{peer:?} left without a cause: {code:?}"));
                     }
                 }
@@ -481,7 +490,8 @@ impl Simulation {
         player.paused_until = Time(0);
         // Both ends of the simulated link see the same channel.
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened = |max_datagram_bytes| LinkInput::Opened { binding, max_datagram_bytes, is_loopback: false };
+        let opened =
+            |max_datagram_bytes| LinkInput::Opened { binding, max_datagram_bytes, is_loopback: false };
         machine.handle(local, opened(1150));
         player.machine = Some(machine);
         self.host.handle(self.now, link, opened(1150));
@@ -496,6 +506,11 @@ impl Simulation {
         if self.tick.0 == self.plan.heal_tick {
             for link in 1..self.next_link {
                 self.network.set_conditions(link, HEALED);
+                self.network.partition(link, End::Host, self.now);
+                self.network.partition(link, End::Peer, self.now);
+            }
+            for player in &mut self.players {
+                player.paused_until = self.now;
             }
         }
         for index in 0..self.players.len() {
@@ -612,7 +627,8 @@ impl Simulation {
             if self.now < self.players[index].paused_until || is_mute {
                 continue;
             }
-            let sample = InputSample { sampled_at_us: self.now.0, buttons: self.tick.0, ..InputSample::default() };
+            let sample =
+                InputSample { sampled_at_us: self.now.0, buttons: self.tick.0, ..InputSample::default() };
             self.with_player(index, |machine, local| machine.send_input(local, sample));
         }
     }
@@ -630,7 +646,9 @@ impl Simulation {
             let unconfirmed = self.tick.since(player.checker.confirmed());
             let mute = player.role != Role::Viewer && player.inputs == 0;
             if behind > 30 || unconfirmed > 90 {
-                self.violate(format!("peer {index} is {behind} ticks behind, {unconfirmed} unconfirmed, after healing"));
+                self.violate(format!(
+                    "peer {index} is {behind} ticks behind, {unconfirmed} unconfirmed, after healing"
+                ));
             }
             if mute {
                 self.violate(format!("no input of peer {index} reached the host"));

@@ -2,8 +2,8 @@
 //! `THETA_SEED=K cargo test -p theta-core --test simulation one_seed -- --nocapture` replays one.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use theta_core::sim::{Outcome, Plan, run};
 
@@ -125,7 +125,12 @@ fn injected_corruption_is_found_named_and_repaired() {
         let count = |what: &str| outcome.counts.get(what).copied().unwrap_or(0);
         assert_eq!(count("fault corrupted"), 1, "seed {seed}");
         // A write may heal the cell before its tick is compared; else it is found, once, and repaired.
-        assert_eq!(count("event repaired"), u64::from(count("event diverged") > 0), "seed {seed}: {:?}", outcome.counts);
+        assert_eq!(
+            count("event repaired"),
+            u64::from(count("event diverged") > 0),
+            "seed {seed}: {:?}",
+            outcome.counts
+        );
     }
 }
 

@@ -150,6 +150,44 @@ namespace Theta.Tests
         }
 
         [Test]
+        public void AClientMayComeBeforeTheFirstTick()
+        {
+            using (ThetaRuntime runtime = ThetaRuntime.Create())
+            using (ThetaRegistry registry = runtime.CreateRegistry())
+            {
+                registry.Add<DemoCube>();
+                using (ThetaHost host = runtime.Host(registry, new ThetaHostOptions { DevMode = true }))
+                using (ThetaClient client = runtime.Join(registry, new ThetaJoinOptions { Ticket = host.Ticket() }))
+                {
+                    string problem = null;
+                    ThetaEvent e;
+                    for (int i = 0; i < 50; i++)
+                    {
+                        while (host.TryPoll(out e))
+                        {
+                        }
+                        while (client.TryPoll(out e))
+                        {
+                            problem = e.Kind == ThetaEventKind.Disconnected ? client.Text(e) : problem;
+                        }
+                        Thread.Sleep(5);
+                    }
+                    Assert.IsNull(problem);
+                    for (int i = 0; i < 1000 && client.State != SessionState.Live; i++)
+                    {
+                        uint tick;
+                        host.Tick(out tick);
+                        while (client.TryPoll(out e))
+                        {
+                        }
+                        Thread.Sleep(5);
+                    }
+                    Assert.AreEqual(SessionState.Live, client.State);
+                }
+            }
+        }
+
+        [Test]
         public void ManualAdmissionCarriesBytesBothWays()
         {
             string asked = null;
@@ -760,6 +798,8 @@ namespace Theta.Tests
             try
             {
                 ThetaHost host = runtime.Host(registry, new ThetaHostOptions());
+                uint first;
+                host.Tick(out first);
                 string ticket = host.IssueTicket(ThetaRuntime.IdentityPublicKey(seed), ThetaRole.Admin, 0, null);
                 ThetaClient owner = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket, IdentitySeed = seed });
                 ThetaClient thief = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket });

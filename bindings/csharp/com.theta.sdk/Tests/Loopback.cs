@@ -34,6 +34,8 @@ namespace Theta.Tests
                 Cube = Registry.Add<DemoCube>();
                 Kinds = Registry.Add<AllKinds>();
                 Host = Runtime.Host(Registry, hosting);
+                uint tick;
+                Host.Tick(out tick);
                 joining.Ticket = joining.Ticket ?? Host.Ticket();
                 joining.Name = joining.Name ?? "tester-0";
                 Client = Runtime.Join(Registry, joining);

@@ -5,7 +5,8 @@ use crate::types::{Lane, PeerId, Tick, Time};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::envelope::RawMessage;
 use crate::wire::message::{
-    Admitted, CompressionKind, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role, SessionControl,
+    Admitted, CompressionKind, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role,
+    SessionControl,
 };
 
 use super::super::closing::Closing;
@@ -120,7 +121,9 @@ impl HostLink {
     pub fn next_wake(&self) -> Time {
         match self.stage {
             // The heart of a link beats from its admission on.
-            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. } => self.handshake_deadline,
+            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. } => {
+                self.handshake_deadline
+            }
             Stage::Loading(_) | Stage::Playing(_) => self.heart.next_wake(),
             Stage::Ended => Time(u64::MAX),
         }
@@ -168,7 +171,8 @@ impl HostLink {
     }
 
     pub fn handle_timeout(&mut self, common: &mut Common, now: Time) {
-        let waiting = matches!(self.stage, Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. });
+        let waiting =
+            matches!(self.stage, Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. });
         if waiting && now >= self.handshake_deadline {
             self.close(common, &Closing::new(DisconnectCode::HandshakeTimeout));
         } else if self.member_info().is_some() && self.heart.is_idle(now) {
@@ -188,7 +192,13 @@ impl HostLink {
         }
     }
 
-    fn opened(&mut self, common: &mut Common, binding: Binding, datagram: usize, loopback: bool) -> Result<(), Closing> {
+    fn opened(
+        &mut self,
+        common: &mut Common,
+        binding: Binding,
+        datagram: usize,
+        loopback: bool,
+    ) -> Result<(), Closing> {
         if self.binding.is_some() {
             return Err(Closing::because(DisconnectCode::InternalFault, "a link was opened twice"));
         }
@@ -232,7 +242,10 @@ impl HostLink {
             Stage::AwaitHello => return self.hello(common, lane, raw),
             Stage::AwaitConfirm(_) => return self.confirm(common, now, lane, raw),
             Stage::AwaitAdmission { .. } => {
-                return Err(Closing::because(DisconnectCode::ProtocolViolation, "a message before admission"));
+                return Err(Closing::because(
+                    DisconnectCode::ProtocolViolation,
+                    "a message before admission",
+                ));
             }
             Stage::Loading(info) | Stage::Playing(info) => {
                 if !may_send(info.role, raw.message_type) {
@@ -252,16 +265,23 @@ impl HostLink {
             Message::NackRequest(request) => self.nack(common, &request),
             Message::InputPredictiveState(input) => self.input(common, &input),
             // Known, allowed, and for parts of the protocol this host does not offer: it says so.
-            other => self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted),
+            other => {
+                self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted)
+            }
         }
     }
 
     fn hello(&mut self, common: &mut Common, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
         let binding = self.binding;
-        let (MessageType::SessionHello, Lane::Control, Some(binding)) = (raw.message_type, lane, binding) else {
-            return Err(Closing::because(DisconnectCode::ProtocolViolation, "the first message is SessionHello"));
+        let (MessageType::SessionHello, Lane::Control, Some(binding)) = (raw.message_type, lane, binding)
+        else {
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "the first message is SessionHello",
+            ));
         };
-        let Message::SessionHello(hello) = raw.decode().map_err(|error| Closing::from_message(&error))? else {
+        let Message::SessionHello(hello) = raw.decode().map_err(|error| Closing::from_message(&error))?
+        else {
             return Err(Closing::new(DisconnectCode::ProtocolViolation));
         };
         if common.free_slot().is_none() {
@@ -275,11 +295,21 @@ impl HostLink {
         Ok(())
     }
 
-    fn confirm(&mut self, common: &mut Common, now: Time, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
+    fn confirm(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        lane: Lane,
+        raw: RawMessage<'_>,
+    ) -> Result<(), Closing> {
         let (MessageType::SessionConfirm, Lane::Control) = (raw.message_type, lane) else {
-            return Err(Closing::because(DisconnectCode::ProtocolViolation, "the second message is SessionConfirm"));
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "the second message is SessionConfirm",
+            ));
         };
-        let Message::SessionConfirm(confirm) = raw.decode().map_err(|error| Closing::from_message(&error))? else {
+        let Message::SessionConfirm(confirm) = raw.decode().map_err(|error| Closing::from_message(&error))?
+        else {
             return Err(Closing::new(DisconnectCode::ProtocolViolation));
         };
         let Stage::AwaitConfirm(offer) = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
@@ -311,7 +341,8 @@ impl HostLink {
 
     /// Lets the peer in, with at most the role its ticket grants.
     pub fn admit(&mut self, common: &mut Common, now: Time, role: Option<Role>, application: &[u8]) {
-        let Stage::AwaitAdmission { granted, info } = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
+        let Stage::AwaitAdmission { granted, info } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
+        else {
             // The peer left while the application thought about it, or is in already.
             return;
         };
@@ -354,7 +385,10 @@ impl HostLink {
                 self.close(common, &closing);
                 Ok(())
             }
-            _ => Err(Closing::because(DisconnectCode::ProtocolViolation, "a control message that only a host sends")),
+            _ => Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "a control message that only a host sends",
+            )),
         }
     }
 

@@ -140,7 +140,10 @@ pub(super) enum Announcement {
     Joined(PeerInfo),
     Left(PeerId, DisconnectCode),
     /// This key has proved itself on a newer link.
-    Replaced { key: [u8; 32], newer: LinkId },
+    Replaced {
+        key: [u8; 32],
+        newer: LinkId,
+    },
 }
 
 /// See the module.
@@ -162,7 +165,12 @@ impl core::fmt::Debug for Host {
 impl Host {
     /// A host without links. `seed` must be secret and fresh: nonces and the session id come from it.
     #[must_use]
-    pub fn new(config: HostConfig, schema: Arc<Schema>, seed: [u8; 32], compressor: CompressorFactory) -> Self {
+    pub fn new(
+        config: HostConfig,
+        schema: Arc<Schema>,
+        seed: [u8; 32],
+        compressor: CompressorFactory,
+    ) -> Self {
         let mut entropy = Entropy::new(seed);
         let mut session_id = [0; 16];
         session_id.copy_from_slice(&entropy.draw()[..16]);
@@ -242,10 +250,13 @@ impl Host {
             HostCommand::Admit { peer, role, application } => {
                 if let Some(link) = self.link_of(peer) {
                     let link = self.links.get_mut(&link);
-                    link.into_iter().for_each(|link| link.admit(&mut self.common, now, Some(role), &application));
+                    link.into_iter()
+                        .for_each(|link| link.admit(&mut self.common, now, Some(role), &application));
                 }
             }
-            HostCommand::Deny { peer, reason } => self.dismiss(now, peer, DisconnectCode::DeniedByApplication, &reason),
+            HostCommand::Deny { peer, reason } => {
+                self.dismiss(now, peer, DisconnectCode::DeniedByApplication, &reason)
+            }
             HostCommand::Kick { peer, reason } => self.dismiss(now, peer, DisconnectCode::Kicked, &reason),
             HostCommand::Shutdown { reason } => {
                 for link in self.links.values_mut() {
@@ -289,7 +300,8 @@ impl Host {
                     self.for_other_members(peer, &left);
                 }
                 Announcement::Replaced { key, newer } => {
-                    let older = self.links.values_mut().find(|link| link.id() != newer && link.is_member(&key));
+                    let older =
+                        self.links.values_mut().find(|link| link.id() != newer && link.is_member(&key));
                     if let Some(older) = older {
                         older.dismiss(&mut self.common, DisconnectCode::Replaced, "");
                     }
@@ -373,7 +385,8 @@ impl Host {
 
 /// The words that end a link, for the person at its other end.
 pub(super) fn ending(code: DisconnectCode, detail: &str) -> Ending {
-    let text = if detail.is_empty() { code.sentence().to_owned() } else { format!("{} {detail}", code.sentence()) };
+    let text =
+        if detail.is_empty() { code.sentence().to_owned() } else { format!("{} {detail}", code.sentence()) };
     Ending { code, text, hint: code.hint().to_owned() }
 }
 

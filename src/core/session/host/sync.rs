@@ -7,8 +7,8 @@ use crate::replication::{ArchetypeDef, ChunkHashes, Scope, Verdict, ack};
 use crate::types::{ChunkId, Lane, Tick, Time};
 use crate::wire::codes::DisconnectCode;
 use crate::wire::message::{
-    ArchetypeDefinition, ComponentDelta, DeltaMode, HashDetailsRequest, Message, NackKind, NackRequest, SessionControl,
-    SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
+    ArchetypeDefinition, ComponentDelta, DeltaMode, HashDetailsRequest, Message, NackKind, NackRequest,
+    SessionControl, SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
 };
 
 use super::super::closing::Closing;
@@ -177,7 +177,11 @@ impl HostLink {
     }
 
     /// The peer reports the hash of a tick it holds whole, or the details it was asked for.
-    pub(super) fn hash_report(&mut self, common: &mut Common, report: &StateHashReport) -> Result<(), Closing> {
+    pub(super) fn hash_report(
+        &mut self,
+        common: &mut Common,
+        report: &StateHashReport,
+    ) -> Result<(), Closing> {
         let (key, Some(peer)) = (self.key(), self.peer()) else { return Ok(()) };
         let sync = self.sync().0;
         match sync.check {
@@ -205,7 +209,10 @@ impl HostLink {
                 differing.truncate(MAX_DETAILED_CHUNKS);
                 if differing.is_empty() {
                     // The fold differed and no chunk does: the peer's report contradicts itself.
-                    return Err(Closing::because(DisconnectCode::Desynchronised, "a fold that its own chunks do not give"));
+                    return Err(Closing::because(
+                        DisconnectCode::Desynchronised,
+                        "a fold that its own chunks do not give",
+                    ));
                 }
                 self.sync().0.check = Check::Columns { tick };
                 self.ask_details(common, tick, differing);
@@ -229,7 +236,12 @@ impl HostLink {
         self.send(common, Lane::Control, &Message::SessionControl(request));
     }
 
-    fn name_and_repair(&mut self, common: &mut Common, tick: Tick, hashes: &[ChunkHashes]) -> Result<(), Closing> {
+    fn name_and_repair(
+        &mut self,
+        common: &mut Common,
+        tick: Tick,
+        hashes: &[ChunkHashes],
+    ) -> Result<(), Closing> {
         let Some(peer) = self.peer() else { return Ok(()) };
         let found = common.replication.chunk_differences(tick, hashes);
         let mut chunks: Vec<ChunkId> = found.iter().map(|difference| difference.chunk).collect();
@@ -240,8 +252,12 @@ impl HostLink {
             return Ok(());
         }
         for difference in found {
-            let divergence =
-                Divergence { tick, component: difference.component, field: difference.field, text: difference.text };
+            let divergence = Divergence {
+                tick,
+                component: difference.component,
+                field: difference.field,
+                text: difference.text,
+            };
             common.event(HostEvent::Diverged { peer, divergence });
         }
         let snapshot =
@@ -253,7 +269,10 @@ impl HostLink {
     /// The peer cannot decode some chunks: it gets them whole.
     pub(super) fn nack(&mut self, common: &mut Common, request: &NackRequest) -> Result<(), Closing> {
         if request.kind != NackKind::SnapshotChunks {
-            return Err(Closing::because(DisconnectCode::ProtocolViolation, "a request for what this host does not send"));
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "a request for what this host does not send",
+            ));
         }
         for chunk in &request.ids {
             common.replication.reset_chunk(self.key(), ChunkId(*chunk));

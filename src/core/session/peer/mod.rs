@@ -17,8 +17,8 @@ use crate::wire::bits::BitWriter;
 use crate::wire::codes::DisconnectCode;
 use crate::wire::envelope::RawMessage;
 use crate::wire::message::{
-    CompressionKind, Ending, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role, RosterPeer,
-    SessionControl,
+    CompressionKind, Ending, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role,
+    RosterPeer, SessionControl,
 };
 
 use super::clock::TickClock;
@@ -111,7 +111,8 @@ impl Peer {
         compressor: Option<SharedCompressor>,
     ) -> Self {
         let mut config = config;
-        config.terms.dictionary_hash = compressor.as_ref().map_or(0, |compressor| compressor.dictionary_hash());
+        config.terms.dictionary_hash =
+            compressor.as_ref().map_or(0, |compressor| compressor.dictionary_hash());
         Self {
             deadline: now.plus_ms(config.handshake_timeout_ms),
             heart: Heart::new(now, config.idle_timeout_ms),
@@ -218,7 +219,12 @@ impl Peer {
         }
     }
 
-    fn opened(&mut self, binding: Binding, max_datagram_bytes: usize, is_loopback: bool) -> Result<(), Closing> {
+    fn opened(
+        &mut self,
+        binding: Binding,
+        max_datagram_bytes: usize,
+        is_loopback: bool,
+    ) -> Result<(), Closing> {
         if self.binding.is_some() {
             return Err(Closing::because(DisconnectCode::InternalFault, "the link was opened twice"));
         }
@@ -228,7 +234,8 @@ impl Peer {
         self.courier.open_lane(Lane::Control);
         let nonce = self.entropy.draw();
         let hello = Message::SessionHello(client_hello(&self.config.terms, &self.schema, &binding, nonce));
-        self.hello = hello.encode().map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
+        self.hello =
+            hello.encode().map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
         self.send(Lane::Control, &hello);
         self.enter(PeerState::Handshake);
         Ok(())
@@ -257,7 +264,9 @@ impl Peer {
         let admitted = self.state >= PeerState::Admitted;
         match message {
             Message::SessionAcknowledge(acknowledge)
-                if self.state == PeerState::Handshake && self.agreement.is_none() && lane == Lane::Control =>
+                if self.state == PeerState::Handshake
+                    && self.agreement.is_none()
+                    && lane == Lane::Control =>
             {
                 let Some(binding) = self.binding else { return Ok(()) };
                 let (agreement, confirm) = check_acknowledge(
@@ -343,7 +352,10 @@ impl Peer {
     fn refused(&mut self, refusal: &Refusal) -> Result<(), Closing> {
         let Some(agreement) = &self.agreement else { return Ok(()) };
         if !verify(&agreement.host_key, &refusal.signed_bytes(&agreement.session_id), &refusal.signature) {
-            return Err(Closing::because(DisconnectCode::BadHostProof, "a refusal that the host did not sign"));
+            return Err(Closing::because(
+                DisconnectCode::BadHostProof,
+                "a refusal that the host did not sign",
+            ));
         }
         self.event(PeerEvent::Refused { reason: refusal.reason, text: refusal.text.clone() });
         Ok(())

@@ -197,8 +197,11 @@ impl Peer {
     pub(super) fn hash_details(&mut self, request: &HashDetailsRequest) {
         let mut hashes = self.replica.hash_details(request.tick, &request.chunks);
         hashes.truncate(MAX_DETAILS);
-        let details =
-            hashes.into_iter().map(|hash| ChunkDetail { chunk: hash.chunk, hash: hash.hash, columns: hash.columns });
+        let details = hashes.into_iter().map(|hash| ChunkDetail {
+            chunk: hash.chunk,
+            hash: hash.hash,
+            columns: hash.columns,
+        });
         let report = StateHashReport {
             tick: request.tick,
             fold: self.replica.fold(request.tick).unwrap_or(0),

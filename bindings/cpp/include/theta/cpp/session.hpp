@@ -127,7 +127,7 @@ public:
         }
     }
 
-    /// How many ticks of the session fit the time since the last call, at most `cap`; counts them as taken.
+    /// How many ticks of the session fit the time since the last call, at most `cap` (1 to 64); counts them as taken.
     [[nodiscard]] result<std::uint32_t> ticks_due(std::uint64_t at_ns, std::uint32_t cap) noexcept {
         std::uint32_t due = 0;
         const auto status = theta_session_ticks_due(handle_.get(), at_ns, cap, &due);
