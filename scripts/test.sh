@@ -27,6 +27,7 @@ run_test() {
 
   demo_needs
   need_python
+  need_packages doctest-dev
 
   PASSED=0
   FAILED=0
@@ -111,7 +112,7 @@ test_build() { cargo build --workspace; }
 
 test_rust() { cargo test --workspace --no-fail-fast; }
 
-test_mutants() { cargo test -p theta-core --features mutants --lib -- mutant; }
+test_mutants() { cargo test -p theta-core --features mutants --test simulation -- mutant; }
 
 test_c() { bash "$ROOT/tests/c/run.sh"; }
 
