@@ -213,6 +213,21 @@ fn the_application_admits_and_denies_and_the_level_loads_first() {
 }
 
 #[test]
+fn who_comes_before_the_first_tick_waits_for_it() {
+    let runtime = runtime();
+    let options = HostOptions { dev_mode: true, ..HostOptions::default() };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    let early = join(&runtime, &host, "early");
+    until("a member", || host.peers().iter().any(|peer| peer.info.name == "early").then_some(()));
+    // Longer than loading takes: the snapshot is due, and there is none.
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(early.info().disconnect, None, "{:?}", early.info());
+    assert_ne!(early.info().state, SessionState::Live);
+    spawn_bodies(&mut host, 3);
+    until_live(&mut host, &[&early]);
+}
+
+#[test]
 fn tickets_open_for_the_key_they_name() {
     let runtime = runtime();
     let options = HostOptions { bind: Some("127.0.0.1:0".to_owned()), ..HostOptions::default() };

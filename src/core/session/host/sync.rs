@@ -66,8 +66,12 @@ impl Sync {
 }
 
 impl HostLink {
-    /// Sends the world as it is; deltas follow once the peer has all of it.
+    /// Sends the world as it is; deltas follow once the peer has all of it. A peer may be here before the first tick:
+    /// its snapshot then waits for that, see [`Self::send_tick`].
     pub(super) fn begin_join(&mut self, common: &mut Common) -> Result<(), Closing> {
+        if common.newest_tick == Tick::ZERO {
+            return Ok(());
+        }
         common.replication.add_link(self.key());
         self.sync().1.open_lane(JOIN_LANE);
         let id = self.send_snapshot(common, JOIN_LANE, SnapshotReason::Join, Scope::World)?;
@@ -110,7 +114,16 @@ impl HostLink {
 
     /// Sends what a tick changed for this peer.
     pub fn send_tick(&mut self, common: &mut Common, _now: Time) {
-        if !self.is_playing() || !self.sync().0.live {
+        if !self.is_playing() {
+            return;
+        }
+        let sync = self.sync().0;
+        if !sync.live {
+            if sync.joining.is_none()
+                && let Err(closing) = self.begin_join(common)
+            {
+                self.close(common, &closing);
+            }
             return;
         }
         let last_input_tick = self.newest_input();
