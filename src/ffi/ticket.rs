@@ -1,6 +1,7 @@
 //! Tickets and identities: what a host hands out so that others can join.
 
 use std::ffi::c_char;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::boundary::boundary;
 use super::error::Error;
@@ -19,7 +20,7 @@ pub struct theta_ticket_desc {
     pub struct_size: u32,
     /// The highest role it grants, `THETA_ROLE_*`.
     pub role: u32,
-    /// From when on it is worth nothing, in seconds of Unix time.
+    /// From when on it is worth nothing, in seconds of Unix time; 0 = 24 hours from now.
     pub expires_unix_s: u64,
     /// 32 bytes: the Ed25519 public key that may use it.
     pub client_key: *const u8,
@@ -34,6 +35,8 @@ sized!(theta_ticket_desc: 40);
 
 /// Longest endpoint of a ticket, in bytes.
 const MAX_ENDPOINT_BYTES: u64 = 256;
+/// How long a ticket is good for when its issuer does not say.
+const DEFAULT_LIFE_S: u64 = 24 * 60 * 60;
 
 /// The host's open ticket: endpoint, document id and authority key. It names no client: in dev mode it is enough to
 /// join, elsewhere it tells a peer whom to expect.
@@ -88,8 +91,11 @@ pub unsafe extern "C" fn theta_session_issue_ticket(
             view::text(desc.endpoint, desc.endpoint_length as u64, MAX_ENDPOINT_BYTES, "endpoint_length")
         }?;
         let endpoint = (!endpoint.is_empty()).then_some(endpoint);
-        let ticket =
-            host.issue_ticket(key, role_from_number(desc.role, "role")?, desc.expires_unix_s, endpoint)?;
+        let expires_unix_s = match desc.expires_unix_s {
+            0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + DEFAULT_LIFE_S,
+            given => given,
+        };
+        let ticket = host.issue_ticket(key, role_from_number(desc.role, "role")?, expires_unix_s, endpoint)?;
         Ok(buffer.fill(ticket.to_string().as_bytes()))
     })
 }

@@ -356,10 +356,12 @@ impl SessionView {
         all
     }
 
-    /// Counters of a link, at most 100 ms old: on a host a member's; on a joined session its own, under
-    /// [`PeerId::HOST`].
+    /// Counters of a link, at most 100 ms old: on a host a member's, all zero in its first 100 ms; on a joined session
+    /// its own, under [`PeerId::HOST`].
     pub fn statistics(&self, peer: PeerId) -> Option<LinkStatistics> {
-        let mut statistics = *self.shared.links.load().by_peer.get(&peer)?;
+        let counted = self.shared.links.load().by_peer.get(&peer).copied();
+        let is_new = || self.shared.is_host && self.shared.standing.load().peers.contains_key(&peer);
+        let mut statistics = counted.or_else(|| is_new().then(LinkStatistics::default))?;
         statistics.events_dropped = self.shared.events_dropped.get();
         Some(statistics)
     }

@@ -303,7 +303,7 @@ namespace Theta.Tests
                 Assert.AreEqual(
                     ThetaStatus.Ok, write.Rows(link.Kinds, new[] { entity }, new[] { second }, out report));
                 Assert.AreEqual(ThetaStatus.Ok, write.Commit(out report));
-                Assert.AreEqual(1u, report.Changed);
+                Assert.AreEqual(21u, report.Changed, "every field is another");
                 Assert.AreEqual(ThetaStatus.Ok, link.Client.SetHostTag(entity, 4711));
                 using (Frame frame = link.TickAndReceive())
                 {
@@ -411,25 +411,29 @@ namespace Theta.Tests
         {
             using (Loopback link = new Loopback().Live())
             {
-                EntityId entity;
+                // Spawned in this order, and so they lie in the frame.
+                EntityId[] entities = new EntityId[2];
                 DemoCube cube = new DemoCube { Position = new Vec3(1, 2, 3), Rotation = Quat.Identity };
-                link.Host.Spawn(new ThetaSpawn().Begin(1).With(link.Cube, cube), out entity);
+                link.Host.Spawn(new ThetaSpawn().Begin(1).With(link.Cube, cube), out entities[0]);
+                link.Host.Spawn(new ThetaSpawn().Begin(1).With(link.Cube, cube), out entities[1]);
                 uint tick;
                 link.Host.Tick(out tick);
                 ThetaWrite write;
                 WriteReport report;
                 link.Host.BeginWrite(out write);
-                cube.Position = new Vec3(1000, float.NaN, 4);
-                Assert.AreEqual(
-                    ThetaStatus.SomeClamped, write.Rows(link.Cube, new[] { entity }, new[] { cube }, out report));
+                // A value with a NaN in it is none: the whole vector stays. One that is out of range is clamped.
+                DemoCube[] bad = { cube, cube };
+                bad[0].Position = new Vec3(5, float.NaN, 6);
+                bad[1].Position = new Vec3(1000, 2, 4);
+                Assert.AreEqual(ThetaStatus.SomeClamped, write.Rows(link.Cube, entities, bad, out report));
                 Assert.AreEqual(1u, report.Clamped);
                 Assert.AreEqual(1u, report.NotANumber);
-                Assert.AreEqual(entity, report.FirstBadEntity);
+                Assert.AreEqual(entities[0], report.FirstBadEntity);
                 Assert.AreEqual(
-                    ThetaStatus.SomeClamped,
+                    ThetaStatus.Ok,
                     write.Rows(link.Cube, new[] { new EntityId(1UL << 40) }, new[] { cube }, out report));
-                Assert.AreEqual(ThetaStatus.Range, write.Rows(link.Cube, new[] { entity, entity }, new[] { cube }, out report));
-                Assert.Greater((int)write.Commit(out report), 0);
+                Assert.AreEqual(ThetaStatus.Range, write.Rows(link.Cube, entities, new[] { cube }, out report));
+                Assert.AreEqual(ThetaStatus.SomeMissing, write.Commit(out report));
                 Assert.AreEqual(1u, report.Missing);
                 Assert.AreEqual(1u, report.Changed);
                 using (Frame frame = link.TickAndReceive())
@@ -437,9 +441,12 @@ namespace Theta.Tests
                     DemoCube[] cubes = new DemoCube[2];
                     int count;
                     frame.Read(link.Cube, cubes, out count);
-                    Assert.AreEqual(31.999f, cubes[0].Position.X, 0.001f);
-                    Assert.AreEqual(2f, cubes[0].Position.Y, 0.001f);
-                    Assert.AreEqual(4f, cubes[0].Position.Z, 0.001f);
+                    Assert.AreEqual(2, count);
+                    Assert.AreEqual(1f, cubes[0].Position.X, 0.001f);
+                    Assert.AreEqual(3f, cubes[0].Position.Z, 0.001f);
+                    Assert.AreEqual(31.999f, cubes[1].Position.X, 0.001f);
+                    Assert.AreEqual(2f, cubes[1].Position.Y, 0.001f);
+                    Assert.AreEqual(4f, cubes[1].Position.Z, 0.001f);
                 }
             }
         }
@@ -662,12 +669,22 @@ namespace Theta.Tests
                 Assert.AreEqual(got.InputTick * 11111UL, got.SampledAtUs);
                 Assert.AreEqual(ThetaStatus.PeerUnknown, link.Host.GetInput(999, out got));
 
-                ThetaStatistics statistics;
-                Assert.AreEqual(ThetaStatus.Ok, link.Host.GetStatistics(info.LocalPeer, out statistics));
-                Assert.Greater(statistics.InputsReceived, 3UL);
-                Assert.AreEqual(ThetaStatus.Ok, link.Client.GetStatistics(0, out statistics));
-                Assert.Greater(statistics.BytesReceived, 0UL);
-                Assert.Greater(statistics.TicksComplete, 0UL);
+                // Counters are there from the first moment, and up to a tenth of a second old.
+                ThetaStatistics statistics = default(ThetaStatistics);
+                link.Until(
+                    delegate
+                    {
+                        Assert.AreEqual(ThetaStatus.Ok, link.Host.GetStatistics(info.LocalPeer, out statistics));
+                        return statistics.InputsReceived > 3;
+                    },
+                    "the inputs are counted");
+                link.Until(
+                    delegate
+                    {
+                        Assert.AreEqual(ThetaStatus.Ok, link.Client.GetStatistics(0, out statistics));
+                        return statistics.BytesReceived > 0 && statistics.TicksComplete > 0;
+                    },
+                    "the client's traffic is counted");
             }
         }
 
@@ -800,7 +817,7 @@ namespace Theta.Tests
                 ThetaHost host = runtime.Host(registry, new ThetaHostOptions());
                 uint first;
                 host.Tick(out first);
-                string ticket = host.IssueTicket(ThetaRuntime.IdentityPublicKey(seed), ThetaRole.Admin, 0, null);
+                string ticket = host.IssueTicket(ThetaRuntime.IdentityPublicKey(seed), ThetaRole.Admin);
                 ThetaClient owner = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket, IdentitySeed = seed });
                 ThetaClient thief = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket });
                 System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();

@@ -49,9 +49,9 @@ struct join_options {
 
 /// What a signed ticket grants.
 struct ticket_request {
-    theta::role role = role::unset;
-    std::uint64_t expires_unix_s = 0;
-    const public_key* client_key = nullptr;  ///< only this identity may use it; null = anybody
+    theta::role role = role::unset;          ///< the highest it grants; required
+    std::uint64_t expires_unix_s = 0;        ///< seconds of Unix time; 0 = 24 hours from now
+    const public_key* client_key = nullptr;  ///< only this identity may use it; required
     std::string_view endpoint = {};          ///< the address to print on it; empty = the bound one
 };
 

@@ -289,7 +289,7 @@ namespace Theta
     public struct WriteReport
     {
         internal uint StructSize;
-        /// <summary>Rows whose quantised value changed; known at the commit, 0 before.</summary>
+        /// <summary>Values (row and field) whose quantised state changed; known at the commit, 0 before.</summary>
         public uint Changed;
         /// <summary>Values outside their range.</summary>
         public uint Clamped;

@@ -64,9 +64,11 @@ namespace Theta
             return Encoding.UTF8.GetString(buffer, 0, (int)Math.Min(length, (ulong)buffer.Length));
         }
 
-        /// <summary>A signed ticket for one client. <paramref name="endpoint"/> null = this host's address;
-        /// <paramref name="expiresUnixSeconds"/> 0 = never.</summary>
-        public unsafe string IssueTicket(byte[] clientKey, ThetaRole role, ulong expiresUnixSeconds, string endpoint)
+        /// <summary>A signed ticket: who has the key <paramref name="clientKey"/> (see ThetaRuntime.IdentityPublicKey) may
+        /// enter with this role until then. <paramref name="expiresUnixSeconds"/> 0 = 24 hours from now;
+        /// <paramref name="endpoint"/> "host:port" as others see it, null = this host's address.</summary>
+        public unsafe string IssueTicket(
+            byte[] clientKey, ThetaRole role, ulong expiresUnixSeconds = 0, string endpoint = null)
         {
             SessionOptions.RequireKey(clientKey, "clientKey", false);
             theta_ticket_desc desc = default(theta_ticket_desc);

@@ -46,7 +46,7 @@ namespace Theta
             return (ThetaStatus)status;
         }
 
-        /// <summary>Ends the write and tells what all its rows did together: only here it is known which rows changed and
+        /// <summary>Ends the write and tells what all its rows did together: only here it is known how many values changed and
         /// which entities were missing. Concurrent leaves the write open; after any other result a copy that is used gets a
         /// stale handle.</summary>
         public unsafe ThetaStatus Commit(out WriteReport report)
