@@ -1597,7 +1597,7 @@ typedef struct theta_ticket_desc {
      */
     uint32_t role;
     /**
-     * From when on it is worth nothing, in seconds of Unix time.
+     * From when on it is worth nothing, in seconds of Unix time; 0 = 24 hours from now.
      */
     uint64_t expires_unix_s;
     /**

@@ -1499,7 +1499,7 @@ namespace Theta.Interop
         /// </summary>
         public uint role;
         /// <summary>
-        ///  From when on it is worth nothing, in seconds of Unix time.
+        ///  From when on it is worth nothing, in seconds of Unix time; 0 = 24 hours from now.
         /// </summary>
         public ulong expires_unix_s;
         /// <summary>
