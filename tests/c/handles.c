@@ -247,7 +247,7 @@ int main(void) {
 
   /* Of a runtime that is gone. */
   populate(other);
-  CHECK_OK(theta_runtime_shutdown(runtime(other[RUNTIME]), 2000, NULL));
+  CHECK_OK(theta_runtime_shutdown(runtime(other[RUNTIME]), 10000, NULL));
 
   /* Gone, in a runtime that lives. */
   populate(live);
@@ -304,7 +304,7 @@ int main(void) {
     if (strlen(theta_status_text(k)) < 20 || strlen(theta_disconnect_text((uint32_t)(k + 1000))) < 10) ++checks_failed;
   }
   CHECK(theta_now_ns() <= theta_now_ns());
-  CHECK_OK(theta_runtime_shutdown(runtime(live[RUNTIME]), 2000, NULL));
+  CHECK_OK(theta_runtime_shutdown(runtime(live[RUNTIME]), 10000, NULL));
   CHECK_STATUS(theta_session_tick(session(live[SESSION]), &u32), THETA_E_SHUT_DOWN);
   return finish();
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with wrong handles and
-# null, a host and a peer over loopback, and the example of docs/c-api.md. Prints what failed and a line to count.
+# null, a host and a peer over loopback, threads, idleness, and the example of docs/c-api.md. Prints what failed and a line to count.
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
 set -uo pipefail
@@ -20,6 +20,12 @@ mkdir -p "$build"
 # The program finds the library by its SONAME, as an installed one would.
 soname=libtheta_sdk.so.0
 ln -sf "$library/libtheta_sdk.so" "$build/$soname"
+
+check() { # check TEXT COMMAND..: counts one check, which the command decides
+  local text=$1
+  shift
+  if "$@"; then result OK "$text"; else result BAD "$text"; fi
+}
 
 result() { # result OK|BAD TEXT
   if [ "$1" = OK ]; then
@@ -52,7 +58,9 @@ run() {
 compile() { # compile COMPILER NAME SOURCE FLAGS..: says whether it did
   local compiler=$1 name=$2 source=$3
   shift 3
-  if "$compiler" "$@" -Wall -Wextra -Wconversion -pedantic -Werror -I "$include" -I "$here" -I "$build" "$source" \
+  # CFLAGS: of somebody who wants sanitizers or another optimisation.
+  # shellcheck disable=SC2086  # words
+  if "$compiler" "$@" ${CFLAGS-} -Wall -Wextra -Wconversion -pedantic -Werror -I "$include" -I "$here" -I "$build" "$source" \
     -o "$build/$name" -L "$build" "-l:$soname" -lm -pthread; then
     result OK "$name compiles"
   else
@@ -86,7 +94,7 @@ with open(f"{build}/basis.inc", "w") as out:
         out.write("};\n")
 PYTHON
 # The fenced C block of the page, as a program.
-sed -n '/^```c$/,/^```$/p' "$root/docs/c-api.md" | sed '/^```/d' >"$build/example.c"
+awk '/^```/ { inside = ($0 == "```c"); next } inside' "$root/docs/c-api.md" >"$build/example.c"
 
 # Exactly the header's functions leave the library: no data, nobody else's symbols.
 exported=$(nm -D --defined-only "$library/libtheta_sdk.so" | awk '{print $2, $3}' | sed 's/@.*//' | sort)
@@ -97,9 +105,9 @@ else
 fi
 if command -v readelf >/dev/null; then
   found=$(readelf -d "$library/libtheta_sdk.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
-  [ "$found" = "$soname" ] && result OK soname || result BAD "SONAME is '$found', expected $soname"
+  check "SONAME is '$found', expected $soname" [ "$found" = "$soname" ]
   small=$(readelf -lW "$library/libtheta_sdk.so" | awk '$1 == "LOAD" && $NF != "0x4000"' | wc -l)
-  [ "$small" -eq 0 ] && result OK alignment || result BAD "a LOAD segment is not aligned to 16 KB"
+  check "$small LOAD segments are not aligned to 16 KB" [ "$small" -eq 0 ]
 fi
 
 compile "$cc" header_c99 "$here/header.c" -std=c99 && run header_c99
@@ -108,14 +116,15 @@ compile "$cc" layout "$here/layout.c" -std=c99 && run layout
 compile "$cc" handles "$here/handles.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run handles
 compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
 compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
+compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
 
 # The page: its program runs, and its table has the header's functions.
 if compile "$cc" example "$build/example.c" -std=c99; then
-  LD_LIBRARY_PATH="$build" timeout 60 "$build/example" && result OK example || result BAD "the example of docs/c-api.md"
+  check "the example of docs/c-api.md" env LD_LIBRARY_PATH="$build" timeout 60 "$build/example"
 fi
 for function in $(functions); do
-  grep -q "^| \`$function\` | \[\(any\|serial\|init\)\] |" "$root/docs/c-api.md" && result OK "$function" ||
-    result BAD "$function is not in the table of docs/c-api.md"
+  check "$function is not in the table of docs/c-api.md" \
+    grep -q "^| \`$function\` | \[\(any\|serial\|init\)\] |" "$root/docs/c-api.md"
 done
 
 echo "$passed passed, $failed failed"

@@ -6,12 +6,25 @@
 #include "world.h"
 
 #define ROUNDS 20000
+/* Uses of the session before it is destroyed. */
+#define USES 100
 
 static theta_session host;
 static theta_registry registry;
 static theta_frame frame;
 static uint64_t component;
 static int busy[4], done[4], wrong[4];
+static pthread_mutex_t uses_lock = PTHREAD_MUTEX_INITIALIZER;
+static int uses;
+
+static int used(int more) {
+  int now;
+  pthread_mutex_lock(&uses_lock);
+  uses += more;
+  now = uses;
+  pthread_mutex_unlock(&uses_lock);
+  return now;
+}
 
 /* A session-serial call: it works, or somebody else is in one. */
 static void *tick(void *argument) {
@@ -48,19 +61,24 @@ static void *use_until_gone(void *argument) {
     theta_write write;
     const theta_status status = theta_write_begin(host, &write);
     if (status == THETA_OK) {
-      const theta_status end = theta_write_commit(write);
-      if (end != THETA_OK && end != THETA_E_CONCURRENT && end != THETA_E_HANDLE_STALE) ++wrong[me];
+      theta_status end;
+      do {
+        end = theta_write_commit(write); /* stays open while another thread commits */
+      } while (end == THETA_E_CONCURRENT);
+      if (end != THETA_OK && end != THETA_E_HANDLE_STALE) ++wrong[me];
       ++done[me];
+      used(1);
     } else {
-      if (status != THETA_E_HANDLE_STALE && status != THETA_E_LIMIT) ++wrong[me];
+      if (status != THETA_E_HANDLE_STALE) ++wrong[me];
       return NULL;
     }
   }
 }
 
 static void *destroy(void *argument) {
+  const uint64_t end = theta_now_ns() + PATIENCE_NS;
   (void)argument;
-  sleep_ms(20);
+  while (used(0) < USES && theta_now_ns() < end) sleep_ms(1);
   CHECK_OK(theta_session_destroy(host));
   return NULL;
 }
@@ -107,7 +125,7 @@ int main(void) {
     run(bodies);
   }
   CHECK(wrong[0] == 0 && wrong[1] == 0 && wrong[2] == 0);
-  CHECK(done[0] + done[1] + done[2] > 0);
+  CHECK(done[0] + done[1] + done[2] >= USES);
   CHECK_STATUS(theta_session_tick(host, &number), THETA_E_HANDLE_STALE);
   /* A frame outlives its session. */
   {
@@ -116,7 +134,7 @@ int main(void) {
     CHECK(frame_info.tick == 1);
     CHECK_OK(theta_frame_release(frame));
   }
-  CHECK_OK(theta_runtime_shutdown(runtime, 3000, &report));
+  CHECK_OK(theta_runtime_shutdown(runtime, 10000, &report));
   CHECK(report.threads_joined == 1 && report.threads_left == 0);
   return finish();
 }

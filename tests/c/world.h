@@ -62,6 +62,9 @@ static inline theta_status add_body(theta_registry registry, uint64_t *component
   return theta_registry_add(registry, &desc, component);
 }
 
+/* How long anything may take on a loaded machine before a test gives it up. */
+#define PATIENCE_NS UINT64_C(30000000000)
+
 static inline void sleep_ms(long ms) {
   struct timespec time;
   time.tv_sec = ms / 1000;
