@@ -115,8 +115,11 @@ pub unsafe extern "C" fn theta_runtime_shutdown(
             let limit = MAX_DEADLINE_MS as u64;
             return Err(Error::Range { what: "deadline_ms", value: deadline_ms as u64, limit });
         }
-        let (inner, handles) = take(runtime)?;
-        let found = inner.shutdown(Duration::from_millis(deadline_ms as u64));
+        let inner = take(runtime)?;
+        // Its own handle is gone already.
+        let mut handles = 1;
+        let deadline = Duration::from_millis(deadline_ms as u64);
+        let found = inner.shutdown_after(deadline, || handles += Epoch::of(runtime.bits).end());
         if let Some(out) = report {
             let mut text = [0; 128];
             let text_length = fixed_text(&found.threads_left.join(", "), &mut text);
@@ -141,7 +144,8 @@ pub unsafe extern "C" fn theta_runtime_shutdown(
 #[unsafe(no_mangle)]
 pub extern "C" fn theta_runtime_detach(runtime: theta_runtime) -> theta_status {
     boundary!(theta_runtime_detach, {
-        let (inner, _) = take(runtime)?;
+        let inner = take(runtime)?;
+        Epoch::of(runtime.bits).end();
         inner.detach();
         Ok(THETA_OK)
     })
@@ -150,10 +154,10 @@ pub extern "C" fn theta_runtime_detach(runtime: theta_runtime) -> theta_status {
 /// Longest wait of a shutdown, in milliseconds.
 const MAX_DEADLINE_MS: u32 = 60_000;
 
-/// Takes the runtime's handle away from everybody else, then ends its epoch. Returns the handles that became invalid.
-fn take(runtime: theta_runtime) -> Result<(Arc<runtime::Runtime>, u32), Error> {
+/// Takes the runtime's handle away from everybody else; its epoch is the caller's to end.
+fn take(runtime: theta_runtime) -> Result<Arc<runtime::Runtime>, Error> {
     let inner = handle::pin::<Runtime>(runtime.bits)?.inner.clone();
     // Of two threads that shut one runtime down, the second finds no handle any more.
     handle::destroy::<Runtime>(runtime.bits)?;
-    Ok((inner, 1 + Epoch::of(runtime.bits).end()))
+    Ok(inner)
 }

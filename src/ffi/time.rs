@@ -64,7 +64,7 @@ pub unsafe extern "C" fn theta_session_tick(session: theta_session, tick: *mut u
 /// known here, minus the interpolation delay. It never runs backwards by more than the clock is corrected.
 ///
 /// `session`: a joined one. `display_time_ns`: when the frame will be seen, on the clock of `theta_now_ns`. `tick`
-/// receives the moment; 0 before the first complete tick.
+/// receives the moment; 0 until the two clocks know each other, in the first tenths of a second of a session.
 ///
 /// Returns THETA_OK, THETA_E_NULL, the handle errors, THETA_E_WRONG_ROLE, THETA_E_PANIC. [any]
 #[unsafe(no_mangle)]

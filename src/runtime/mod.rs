@@ -158,11 +158,17 @@ impl Runtime {
     /// Ends every session (the other sides are told), then the thread. Waits at most `deadline`; what had not ended by
     /// then is named in the report and ends by itself. Later calls report nothing more.
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.stop(Some(deadline))
+        self.shutdown_after(deadline, || {})
+    }
+
+    /// As [`Runtime::shutdown`]; `release` lets go of the sessions' owners, after it was noted which sessions are open
+    /// (dropping an owner ends its session at once) and before anything is waited for.
+    pub(crate) fn shutdown_after(&self, deadline: Duration, release: impl FnOnce()) -> ShutdownReport {
+        self.stop(Some(deadline), release)
     }
 
     /// Ends everything without waiting: the thread tells the other sides and then ends by itself.
     pub fn detach(&self) {
-        self.stop(None);
+        self.stop(None, || {});
     }
 }

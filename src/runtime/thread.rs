@@ -146,18 +146,22 @@ impl Runtime {
         }
     }
 
-    /// Ends everything; with a deadline it waits, without one it does not.
-    pub(super) fn stop(&self, deadline: Option<Duration>) -> ShutdownReport {
-        let Some(running) = self.running().take() else { return ShutdownReport::default() };
+    /// Ends everything; with a deadline it waits, without one it does not. `release` is called in any case, as soon as
+    /// it is known which sessions are open.
+    pub(super) fn stop(&self, deadline: Option<Duration>, release: impl FnOnce()) -> ShutdownReport {
+        let running = self.running().take();
+        let Some(mut running) = running else {
+            release();
+            return ShutdownReport::default();
+        };
         let until = Instant::now() + deadline.unwrap_or(DETACHED_GRACE);
-        let mut tasks = Vec::new();
-        let mut open = Vec::new();
+        running.sessions.retain(|(_, task)| !task.is_finished());
+        release();
+        let (mut open, mut tasks) = (Vec::new(), Vec::new());
         for (shared, task) in running.sessions {
-            if !task.is_finished() {
-                shared.leave();
-                open.push(shared);
-                tasks.push(task);
-            }
+            shared.leave();
+            open.push(shared);
+            tasks.push(task);
         }
         let order = Stop { tasks, deadline: until.into() };
         let mut report = ShutdownReport::default();
@@ -196,7 +200,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.stop(None);
+        self.stop(None, || {});
     }
 }
 
