@@ -1,7 +1,19 @@
 //! Why a link ends, on its way from the check that failed to the transport that closes.
 
+use crate::types::Lane;
 use crate::wire::WireError;
 use crate::wire::codes::DisconnectCode;
+use crate::wire::limits::MAX_TEXT_BYTES;
+use crate::wire::message::MessageType;
+
+/// Cuts a sentence to what a message can carry, at a character: an application's long words must not keep the code
+/// from arriving.
+pub(crate) fn clip(text: &mut String) {
+    if text.len() > MAX_TEXT_BYTES {
+        let whole = (0..=MAX_TEXT_BYTES).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(whole.unwrap_or(0));
+    }
+}
 
 /// A reason to end one link: the code a program reads and the sentence a person does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,5 +55,18 @@ impl Closing {
             _ => DisconnectCode::BadEnvelope,
         };
         Self::because(code, error)
+    }
+
+    /// The messages before the proof stand alone in their packets: what shares one with the proof came before it.
+    pub(crate) fn after_the_proof() -> Self {
+        Self::because(
+            DisconnectCode::ProtocolViolation,
+            "A message shares a packet with the handshake's last",
+        )
+    }
+
+    /// A message on a lane that is not its own.
+    pub(crate) fn misplaced(message: MessageType, lane: Lane) -> Self {
+        Self::because(DisconnectCode::ProtocolViolation, format!("{message:?} came on lane {lane:?}"))
     }
 }

@@ -2,7 +2,8 @@
 //! sent. Both machines have one for each link, and nothing else touches an envelope.
 //!
 //! On a reliable lane every fault ends the link, for such a lane must not have holes. On a datagram lane a bad packet
-//! is counted by reason and dropped: anybody can send a datagram.
+//! is counted by reason and dropped: anybody can send a datagram. Flags that nobody agreed on are such a fault: what
+//! is said to be encrypted for members must not be read as plain.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +19,9 @@ use crate::wire::limits::{MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES};
 use crate::wire::message::{LaneCount, Message};
 use crate::wire::packet::PacketBuilder;
 use crate::wire::replay::{Freshness, ReplayWindow};
+
+/// Bulk lanes of one link whose sequences are remembered; the transports let fewer be open at once.
+const MAX_BULK_LANES: usize = 64;
 
 /// A boxed compressor that may move between threads.
 pub type SharedCompressor = Box<dyn Compressor + Send>;
@@ -52,6 +56,8 @@ struct Incoming {
 pub struct Courier {
     epoch_out: u16,
     epoch_in: u16,
+    /// The agreed epoch, until the first packet of it has come in.
+    epoch_awaited: Option<u16>,
     schema_hash: u64,
     agreed: bool,
     compressor: Option<SharedCompressor>,
@@ -83,6 +89,7 @@ impl Courier {
         Self {
             epoch_out: 0,
             epoch_in: 0,
+            epoch_awaited: None,
             schema_hash: 0,
             agreed: false,
             compressor,
@@ -130,6 +137,19 @@ impl Courier {
         self.incoming.clear();
     }
 
+    /// The other end goes over to the agreed session when it has seen our last word of the handshake. Until its first
+    /// packet of that epoch it may still end the handshake in the old one.
+    pub fn await_incoming(&mut self, epoch: u16, schema_hash: u64) {
+        self.epoch_awaited = Some(epoch);
+        self.schema_hash = schema_hash;
+    }
+
+    /// The epoch that incoming packets carry; zero while the handshake lasts.
+    #[must_use]
+    pub const fn epoch_in(&self) -> u16 {
+        self.epoch_in
+    }
+
     /// Opens our direction of a reliable lane.
     pub fn open_lane(&mut self, lane: Lane) {
         self.outputs.push_back(LinkOutput::OpenLane { lane, schema_hash: self.schema_hash });
@@ -137,7 +157,7 @@ impl Courier {
 
     /// The preface of the other end's direction: on any lane but control it must name the agreed schema.
     pub fn check_preface(&self, lane: Lane, schema_hash: u64) -> Result<(), Closing> {
-        if lane != Lane::Control && (self.epoch_in == 0 || schema_hash != self.schema_hash) {
+        if lane != Lane::Control && (!self.agreed || schema_hash != self.schema_hash) {
             return Err(Closing::because(
                 DisconnectCode::SchemaMismatch,
                 "a stream was opened with another schema hash",
@@ -154,14 +174,23 @@ impl Courier {
     /// Seals messages into one packet and queues it. The packet's sequence comes back.
     ///
     /// # Errors
-    /// When a message breaks its own limits or the packet does not fit the lane; nothing is queued then.
-    pub fn send(&mut self, lane: Lane, messages: &[Message<'_>]) -> Result<u32, WireError> {
+    /// When a message breaks its own limits, the packet does not fit the lane, or the lane has no sequence left: why the
+    /// link must end. Nothing is queued then.
+    pub fn send(&mut self, lane: Lane, messages: &[Message<'_>]) -> Result<u32, Closing> {
+        let Some(sequence) = self.newest_sent(lane).checked_add(1) else {
+            return Err(Closing::new(DisconnectCode::SequenceExhausted));
+        };
+        self.seal(lane, sequence, messages)
+            .map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
+        Ok(sequence)
+    }
+
+    fn seal(&mut self, lane: Lane, sequence: u32, messages: &[Message<'_>]) -> Result<(), WireError> {
         let limit = if lane.is_reliable() { MAX_PACKET_BYTES } else { self.max_datagram_bytes };
         self.packet.restart(limit, false);
         for message in messages {
             self.packet.push(message)?;
         }
-        let sequence = self.outgoing.get(&lane).copied().unwrap_or(0) + 1;
         let header = PacketHeader {
             sequence,
             epoch: self.epoch_out,
@@ -182,7 +211,7 @@ impl Courier {
         if !self.closed {
             self.outputs.push_back(LinkOutput::Transmit { lane, packet });
         }
-        Ok(sequence)
+        Ok(())
     }
 
     /// The newest sequence sent on a lane in this epoch; zero before the first.
@@ -202,7 +231,12 @@ impl Courier {
             Some(compressor) if self.compression_agreed => Some(&mut **compressor as &mut dyn Compressor),
             _ => None,
         };
-        let packet = match envelope::open(bytes, compressor, scratch) {
+        let opened = envelope::open(bytes, compressor, scratch).and_then(|packet| {
+            // Neither is among the capabilities of this build, so neither can have been granted.
+            let unagreed = packet.header().end_to_end || packet.header().trace.is_some();
+            if unagreed { Err(WireError::BadFlags(bytes[3])) } else { Ok(packet) }
+        });
+        let packet = match opened {
             Ok(packet) => packet,
             Err(error) if lane.is_reliable() => return Err(Closing::from_packet(&error)),
             Err(_) => {
@@ -211,6 +245,10 @@ impl Courier {
             }
         };
         let header = *packet.header();
+        if self.epoch_awaited == Some(header.epoch) && header.schema == self.schema_hash as u16 {
+            self.epoch_awaited = None;
+            self.agree_incoming(header.epoch, self.schema_hash);
+        }
         let schema = if self.epoch_in == 0 { 0 } else { self.schema_hash as u16 };
         if header.epoch != self.epoch_in || header.schema != schema {
             if lane.is_reliable() {
@@ -218,6 +256,12 @@ impl Courier {
             }
             self.counters.dropped_foreign += 1;
             return Ok(None);
+        }
+        if matches!(lane, Lane::Bulk(_))
+            && !self.incoming.contains_key(&lane)
+            && self.incoming.len() >= MAX_BULK_LANES
+        {
+            return Err(Closing::because(DisconnectCode::LimitExceeded, "too many bulk lanes"));
         }
         let incoming = self.incoming.entry(lane).or_default();
         if lane.is_reliable() {
@@ -249,12 +293,6 @@ impl Courier {
             .collect()
     }
 
-    /// Forgets a finished bulk lane's sequence.
-    pub fn forget_lane(&mut self, lane: Lane) {
-        self.incoming.remove(&lane);
-        self.outgoing.remove(&lane);
-    }
-
     /// Ends the link: what is queued still goes, nothing after it.
     pub fn close(&mut self, closing: &Closing) {
         if !self.closed {
@@ -284,5 +322,72 @@ impl Courier {
     #[must_use]
     pub const fn counters(&self) -> &PacketCounters {
         &self.counters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::envelope::TraceContext;
+    use crate::wire::message::{Heartbeat, SessionControl};
+
+    fn agreed() -> Courier {
+        let mut courier = Courier::new(None);
+        courier.agree_outgoing(3, 0x1_beef, false);
+        courier.agree_incoming(3, 0x1_beef);
+        courier
+    }
+
+    fn packet(sequence: u32, header: PacketHeader) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let header = PacketHeader { sequence, epoch: 3, schema: 0xbeef, ..header };
+        envelope::seal(&header, &[], None, &mut packet).unwrap();
+        packet
+    }
+
+    #[test]
+    fn a_lane_that_has_no_sequence_left_ends_the_link() {
+        let mut courier = agreed();
+        courier.outgoing.insert(Lane::State, u32::MAX - 1);
+        let beat = [Message::Heartbeat(Heartbeat::default())];
+        assert_eq!(courier.send(Lane::State, &beat), Ok(u32::MAX));
+        let spent = courier.send(Lane::State, &beat).unwrap_err();
+        assert_eq!(spent.code, DisconnectCode::SequenceExhausted);
+        assert_eq!(courier.send(Lane::Control, &beat), Ok(1), "other lanes have theirs");
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_is_not_queued() {
+        let mut courier = agreed();
+        courier.set_max_datagram_bytes(20);
+        let loaded = [Message::SessionControl(SessionControl::Loaded)];
+        assert_eq!(courier.send(Lane::State, &loaded).unwrap_err().code, DisconnectCode::InternalFault);
+        assert_eq!((courier.poll(), courier.newest_sent(Lane::State)), (None, 0));
+    }
+
+    #[test]
+    fn flags_that_nobody_agreed_on_are_refused() {
+        let (mut courier, mut scratch) = (agreed(), Vec::new());
+        let secret = packet(1, PacketHeader { end_to_end: true, ..PacketHeader::default() });
+        let traced =
+            packet(1, PacketHeader { trace: Some(TraceContext::default()), ..PacketHeader::default() });
+        for flagged in [&secret, &traced] {
+            assert!(matches!(courier.receive(Lane::Input, flagged, &mut scratch), Ok(None)));
+            let closing = courier.receive(Lane::Control, flagged, &mut scratch).map(|_| ()).unwrap_err();
+            assert_eq!(closing.code, DisconnectCode::BadEnvelope);
+        }
+        assert_eq!((courier.counters().dropped_malformed, courier.counters().received), (2, 0));
+    }
+
+    #[test]
+    fn bulk_lanes_are_remembered_up_to_a_limit() {
+        let (mut courier, mut scratch) = (agreed(), Vec::new());
+        let first = packet(1, PacketHeader::default());
+        for ordinal in 0..MAX_BULK_LANES as u16 {
+            assert!(courier.receive(Lane::Bulk(ordinal), &first, &mut scratch).is_ok(), "{ordinal}");
+        }
+        let closing = courier.receive(Lane::Bulk(9999), &first, &mut scratch).map(|_| ()).unwrap_err();
+        assert_eq!(closing.code, DisconnectCode::LimitExceeded);
+        assert!(courier.receive(Lane::State, &first, &mut scratch).is_ok(), "other lanes have their place");
     }
 }

@@ -7,7 +7,6 @@
 //! Called by the host and peer machines. Nothing here keeps state, sends or waits.
 
 use crate::schema::Schema;
-use crate::wire::WireError;
 use crate::wire::codes::{CapabilityReason, DisconnectCode};
 use crate::wire::message::{
     AcknowledgeCore, Admission, BindingKind, Capability, ComponentLayout, CompressionKind, HostCertificate,
@@ -285,10 +284,12 @@ pub fn check_acknowledge(
             "the agreed capabilities are not those asked for",
         ));
     }
-    if core.compression != CompressionKind::None && core.dictionary_hash != terms.dictionary_hash {
+    let compressed = core.compression != CompressionKind::None;
+    let with_ours = terms.dictionary_hash != 0 && core.dictionary_hash == terms.dictionary_hash;
+    if compressed != (core.capabilities & Capability::Compression.bit() != 0) || (compressed && !with_ours) {
         return Err(Closing::because(
             DisconnectCode::ProtocolViolation,
-            "compression with another dictionary",
+            "compression that was not agreed, or with another dictionary",
         ));
     }
     if core.session_epoch == 0 || core.tick_rate_hz == 0 {
@@ -362,6 +363,7 @@ fn check_transport(hello: &SessionHello, binding: BindingKind) -> Result<(), Clo
 
 fn agree_compression(terms: &HostTerms, hello: &SessionHello) -> CompressionKind {
     let shared = terms.dictionary_hash != 0
+        && hello.capabilities & Capability::Compression.bit() != 0
         && u64::from(hello.compressions) & CompressionKind::ZstdDictionary.bit() != 0
         && hello.dictionaries.contains(&terms.dictionary_hash);
     if shared { CompressionKind::ZstdDictionary } else { CompressionKind::None }
@@ -387,6 +389,9 @@ fn agree_capabilities(asked: u64, compression: CompressionKind) -> (u64, Vec<Ref
     (granted, refused)
 }
 
+/// Differing components that a refusal names; of the rest it gives the number.
+const NAMED: usize = 6;
+
 /// Compares component by component, so that a refusal can name what differs.
 fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
     if hello.schema_hash == schema.hash() {
@@ -395,19 +400,19 @@ fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
     let mut differences = Vec::new();
     for ours in schema.components() {
         match hello.components.iter().find(|theirs| theirs.id == ours.id) {
-            None => differences.push(format!("\"{}\" is missing at the peer", ours.name())),
+            None => differences.push(format!("{:?} is missing at the peer", ours.name())),
             Some(theirs) if theirs.layout_hash != ours.layout_hash => {
-                differences.push(format!("\"{}\" has other fields", ours.name()));
+                differences.push(format!("{:?} has other fields", ours.name()));
             }
             Some(_) => {}
         }
     }
     for theirs in &hello.components {
         if schema.index_of(theirs.id).is_none() {
-            differences.push(format!("\"{}\" is missing at the host", theirs.name));
+            // Quoted as debug text: a stranger's name must not write lines into a log.
+            differences.push(format!("{:?} is missing at the host", theirs.name));
         }
     }
-    const NAMED: usize = 6;
     let more = differences.len().saturating_sub(NAMED);
     differences.truncate(NAMED);
     if more > 0 {
@@ -417,10 +422,4 @@ fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
         differences.push("the hashes differ although the listed components agree".to_owned());
     }
     Err(Closing::because(DisconnectCode::SchemaMismatch, differences.join(", ")))
-}
-
-/// The error a machine reports when its own message cannot be encoded: a configuration past a limit.
-#[must_use]
-pub fn own_message_error(error: &WireError) -> Closing {
-    Closing::because(DisconnectCode::InternalFault, error)
 }

@@ -165,7 +165,7 @@ fn write_body(out: &mut BitWriter, sample: &InputSample) {
         for component in &rotation[1..] {
             out.put(*component, u32::from(ROTATION_BITS));
         }
-        let moving = pose.linear_velocity != [0.0; 3] || pose.angular_velocity != [0.0; 3];
+        let moving = pose.linear_velocity.iter().chain(&pose.angular_velocity).any(|value| *value != 0.0);
         out.put_bool(moving);
         if moving {
             for value in pose.linear_velocity.into_iter().chain(pose.angular_velocity) {

@@ -94,6 +94,10 @@ pub enum LinkOutput {
 
 /// What the host machine gives its driver.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large event is input, the most frequent one: a box each is dearer"
+)]
 pub enum HostOutput {
     /// Something to do on a link.
     Link(LinkId, LinkOutput),

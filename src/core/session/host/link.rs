@@ -16,14 +16,18 @@ use super::super::handshake::{Offer, answer_hello, check_confirm};
 use super::super::heart::Heart;
 use super::super::input::{InputSample, unpack};
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
-use super::super::role::may_send;
+use super::super::role::{may_send, travels_on};
 use super::sync::Sync;
-use super::{Announcement, Common, HostConfig, LinkStatistics, closing, ending};
+use super::{Announcement, Common, HostConfig, LinkStatistics, Seat, closing, ending};
 
 /// Refusals sent to one peer within a second; further ones are counted only.
 const MAX_REFUSALS_PER_S: u32 = 4;
 /// Forbidden messages after which the sender is no longer mistaken but hostile.
 const MAX_FORBIDDEN: u32 = 1000;
+
+/// How far ahead of the newest tick an input may be, in milliseconds. What is further ahead is no input for a tick to
+/// come but a number that would make all real ones look old.
+const MAX_INPUT_LEAD_MS: u32 = 2000;
 
 /// How far a link has come.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ enum Stage {
     AwaitHello,
     /// Acknowledged; the client's proof is next.
     AwaitConfirm(Box<Offer>),
+    /// Proved; a place in the session is next.
+    AwaitPlace { granted: Role, offer: Box<Offer> },
     /// Proved; the application decides.
     AwaitAdmission { granted: Role, info: PeerInfo },
     /// Let in; the client loads its level.
@@ -56,6 +62,7 @@ pub(super) struct HostLink {
     sync: Sync,
     newest_input: Tick,
     inputs: u64,
+    inputs_refused: u64,
     refusals: u32,
     refusals_since: Time,
     forbidden: u32,
@@ -76,6 +83,7 @@ impl HostLink {
             sync: Sync::default(),
             newest_input: Tick::ZERO,
             inputs: 0,
+            inputs_refused: 0,
             refusals: 0,
             refusals_since: now,
             forbidden: 0,
@@ -91,7 +99,7 @@ impl HostLink {
         &mut self.courier
     }
 
-    pub fn is_over(&self, _now: Time) -> bool {
+    pub const fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Ended)
     }
 
@@ -104,6 +112,11 @@ impl HostLink {
             Stage::AwaitAdmission { info, .. } | Stage::Loading(info) | Stage::Playing(info) => Some(info),
             _ => None,
         }
+    }
+
+    /// True between the proof and a place.
+    pub const fn awaits_place(&self) -> bool {
+        matches!(self.stage, Stage::AwaitPlace { .. })
     }
 
     /// The member at the other end, once admitted.
@@ -121,11 +134,9 @@ impl HostLink {
     pub fn next_wake(&self) -> Time {
         match self.stage {
             // The heart of a link beats from its admission on.
-            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. } => {
-                self.handshake_deadline
-            }
             Stage::Loading(_) | Stage::Playing(_) => self.heart.next_wake(),
             Stage::Ended => Time(u64::MAX),
+            _ => self.handshake_deadline,
         }
     }
 
@@ -142,6 +153,7 @@ impl HostLink {
             divergences: self.sync.divergences(),
             repairs: self.sync.repairs(),
             inputs: self.inputs,
+            inputs_refused: self.inputs_refused,
         }
     }
 
@@ -171,8 +183,7 @@ impl HostLink {
     }
 
     pub fn handle_timeout(&mut self, common: &mut Common, now: Time) {
-        let waiting =
-            matches!(self.stage, Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitAdmission { .. });
+        let waiting = !matches!(self.stage, Stage::Loading(_) | Stage::Playing(_) | Stage::Ended);
         if waiting && now >= self.handshake_deadline {
             self.close(common, &Closing::new(DisconnectCode::HandshakeTimeout));
         } else if self.member_info().is_some() && self.heart.is_idle(now) {
@@ -219,8 +230,13 @@ impl HostLink {
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
                 self.heart.heard(now);
-                let sequence = packet.header().sequence;
-                packet.messages().try_for_each(|raw| self.message(common, now, lane, sequence, raw))
+                let header = *packet.header();
+                packet.messages().try_for_each(|raw| {
+                    if self.courier.epoch_in() != header.epoch {
+                        return Err(Closing::after_the_proof());
+                    }
+                    self.message(common, now, lane, header.sequence, raw)
+                })
             }
             Ok(None) => Ok(()),
             Err(closing) => Err(closing),
@@ -240,8 +256,8 @@ impl HostLink {
         match &self.stage {
             Stage::Ended => return Ok(()),
             Stage::AwaitHello => return self.hello(common, lane, raw),
-            Stage::AwaitConfirm(_) => return self.confirm(common, now, lane, raw),
-            Stage::AwaitAdmission { .. } => {
+            Stage::AwaitConfirm(_) => return self.confirm(common, lane, raw),
+            Stage::AwaitPlace { .. } | Stage::AwaitAdmission { .. } => {
                 return Err(Closing::because(
                     DisconnectCode::ProtocolViolation,
                     "a message before admission",
@@ -251,6 +267,9 @@ impl HostLink {
                 if !may_send(info.role, raw.message_type) {
                     return self.forbid(common, now, lane, sequence, raw.message_type);
                 }
+                if !travels_on(raw.message_type, lane) {
+                    return Err(Closing::misplaced(raw.message_type, lane));
+                }
             }
         }
         let message = raw.decode().map_err(|error| Closing::from_message(&error))?;
@@ -259,14 +278,24 @@ impl HostLink {
                 self.heart.on_heartbeat(now, &heartbeat);
                 Ok(())
             }
-            Message::SessionControl(control) => self.control(common, now, control),
+            // A headset taken off keeps its place only where sessions can be resumed, and this host cannot.
+            Message::SessionControl(SessionControl::Away { .. } | SessionControl::Back { .. }) => {
+                let message_type = MessageType::SessionControl;
+                self.refuse(common, now, lane, sequence, message_type, RefusalReason::NotGranted);
+                Ok(())
+            }
+            Message::SessionControl(_) if lane != Lane::Control => {
+                Err(Closing::misplaced(MessageType::SessionControl, lane))
+            }
+            Message::SessionControl(control) => self.control(common, control),
             Message::StateAck(ack) => self.state_ack(common, &ack),
             Message::StateHashReport(report) => self.hash_report(common, &report),
             Message::NackRequest(request) => self.nack(common, &request),
             Message::InputPredictiveState(input) => self.input(common, &input),
             // Known, allowed, and for parts of the protocol this host does not offer: it says so.
             other => {
-                self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted)
+                self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted);
+                Ok(())
             }
         }
     }
@@ -284,7 +313,8 @@ impl HostLink {
         else {
             return Err(Closing::new(DisconnectCode::ProtocolViolation));
         };
-        if common.free_slot().is_none() {
+        // A member that comes back takes its own place, once it has proved to be that member.
+        if common.free_slot().is_none() && !common.is_seated(&hello.client_key) {
             return Err(Closing::new(DisconnectCode::ServerFull));
         }
         let nonce = common.entropy.draw();
@@ -295,13 +325,7 @@ impl HostLink {
         Ok(())
     }
 
-    fn confirm(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        lane: Lane,
-        raw: RawMessage<'_>,
-    ) -> Result<(), Closing> {
+    fn confirm(&mut self, common: &mut Common, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
         let (MessageType::SessionConfirm, Lane::Control) = (raw.message_type, lane) else {
             return Err(Closing::because(
                 DisconnectCode::ProtocolViolation,
@@ -326,17 +350,29 @@ impl HostLink {
         let compress = offer.agreement.compression != CompressionKind::None;
         self.courier.agree_outgoing(offer.agreement.epoch, common.schema.hash(), compress);
         self.courier.agree_incoming(offer.agreement.epoch, common.schema.hash());
-        let peer = common.free_slot().ok_or_else(|| Closing::new(DisconnectCode::ServerFull))?;
-        common.slots.insert(peer, self.id);
+        common.announcements.push_back(Announcement::Proved { key: offer.client_key, link: self.id });
+        self.stage = Stage::AwaitPlace { granted, offer };
+        Ok(())
+    }
+
+    /// Gives a client that has proved itself a slot, if there is one, and asks the application.
+    pub fn take_place(&mut self, common: &mut Common, now: Time) {
+        let Stage::AwaitPlace { granted, offer } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
+        else {
+            return;
+        };
+        let Some(peer) = common.free_slot() else {
+            self.close(common, &Closing::new(DisconnectCode::ServerFull));
+            return;
+        };
+        common.slots.insert(peer, Seat { link: self.id, key: offer.client_key });
         let info = PeerInfo { peer, role: granted, name: offer.client_name, identity_key: offer.client_key };
-        common.announcements.push_back(Announcement::Replaced { key: info.identity_key, newer: self.id });
         self.stage = Stage::AwaitAdmission { granted, info: info.clone() };
         if common.config.manual_admission {
             common.event(HostEvent::JoinRequest { info, application: offer.application });
         } else {
             self.admit(common, now, None, &[]);
         }
-        Ok(())
     }
 
     /// Lets the peer in, with at most the role its ticket grants.
@@ -371,7 +407,7 @@ impl HostLink {
         }
     }
 
-    fn control(&mut self, common: &mut Common, _now: Time, control: SessionControl) -> Result<(), Closing> {
+    fn control(&mut self, common: &mut Common, control: SessionControl) -> Result<(), Closing> {
         match control {
             SessionControl::Loaded => {
                 let Stage::Loading(info) = &self.stage else {
@@ -382,6 +418,11 @@ impl HostLink {
             }
             SessionControl::Leave(leave) => {
                 let closing = Closing { code: DisconnectCode::Left, reason: leave.text };
+                self.close(common, &closing);
+                Ok(())
+            }
+            SessionControl::Close(words) => {
+                let closing = Closing { code: words.code, reason: words.text };
                 self.close(common, &closing);
                 Ok(())
             }
@@ -401,9 +442,13 @@ impl HostLink {
             ..InputSample::default()
         };
         let samples = unpack(&input.payload, &newest).map_err(|error| Closing::from_message(&error))?;
+        let lead = u32::from(common.terms.tick_rate_hz) * MAX_INPUT_LEAD_MS / 1000;
+        let latest = Tick(common.newest_tick.0.saturating_add(lead));
         // Newest first on the wire; the application gets what it has not seen, in order.
         for sample in samples.into_iter().rev() {
-            if sample.input_tick > self.newest_input {
+            if sample.input_tick > latest {
+                self.inputs_refused += 1;
+            } else if sample.input_tick > self.newest_input {
                 self.newest_input = sample.input_tick;
                 self.inputs += 1;
                 common.event(HostEvent::Input { peer, sample });
@@ -424,7 +469,8 @@ impl HostLink {
         if self.forbidden > MAX_FORBIDDEN {
             return Err(Closing::new(DisconnectCode::MessageForbidden));
         }
-        self.refuse(common, now, lane, sequence, message, RefusalReason::RoleForbids)
+        self.refuse(common, now, lane, sequence, message, RefusalReason::RoleForbids);
+        Ok(())
     }
 
     /// Answers a message that is not acted on with a signed reason; never silently, never without limit.
@@ -436,7 +482,7 @@ impl HostLink {
         sequence: u32,
         message_type: MessageType,
         reason: RefusalReason,
-    ) -> Result<(), Closing> {
+    ) {
         if now.since_us(self.refusals_since) >= 1_000_000 {
             self.refusals_since = now;
             self.refusals = 0;
@@ -455,15 +501,14 @@ impl HostLink {
             refusal.signature = common.terms.identity.sign(&refusal.signed_bytes(&common.terms.session_id));
             self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Refusal(refusal)));
         }
-        Ok(())
     }
 
     /// Sends a message of our own. That it cannot be sealed means a limit of ours was passed: the link ends.
     pub(super) fn send(&mut self, common: &mut Common, lane: Lane, message: &Message<'_>) -> Option<u32> {
         match self.courier.send(lane, core::slice::from_ref(message)) {
             Ok(sequence) => Some(sequence),
-            Err(error) => {
-                self.close(common, &Closing::because(DisconnectCode::InternalFault, error));
+            Err(closing) => {
+                self.close(common, &closing);
                 None
             }
         }
@@ -508,7 +553,7 @@ impl HostLink {
                 common.slots.remove(&info.peer);
                 common.event(HostEvent::HandshakeFailed { link: self.id, code, reason });
             }
-            Stage::AwaitHello | Stage::AwaitConfirm(_) => {
+            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitPlace { .. } => {
                 common.event(HostEvent::HandshakeFailed { link: self.id, code, reason });
             }
             Stage::Ended => {}

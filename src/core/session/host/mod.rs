@@ -104,6 +104,8 @@ pub struct LinkStatistics {
     pub repairs: u64,
     /// Inputs taken in.
     pub inputs: u64,
+    /// Inputs dropped because they are for a tick too far ahead.
+    pub inputs_refused: u64,
 }
 
 /// What all links share.
@@ -120,7 +122,7 @@ pub(super) struct Common {
     pub outputs: VecDeque<HostOutput>,
     /// Changes of membership that concern other links than the one that caused them.
     pub announcements: VecDeque<Announcement>,
-    pub slots: BTreeMap<PeerId, LinkId>,
+    pub slots: BTreeMap<PeerId, Seat>,
     pub half_open: u16,
 }
 
@@ -129,20 +131,32 @@ impl Common {
         self.outputs.push_back(HostOutput::Event(event));
     }
 
+    /// True when somebody with this key is in the session.
+    pub fn is_seated(&self, key: &[u8; 32]) -> bool {
+        self.slots.values().any(|seat| &seat.key == key)
+    }
+
     /// The lowest free slot, or nothing when the session is full.
     pub fn free_slot(&self) -> Option<PeerId> {
         (1..=self.config.max_peers).map(PeerId).find(|slot| !self.slots.contains_key(slot))
     }
 }
 
+/// Who has a slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    pub link: LinkId,
+    pub key: [u8; 32],
+}
+
 /// What one link's change means for the others.
 pub(super) enum Announcement {
     Joined(PeerInfo),
     Left(PeerId, DisconnectCode),
-    /// This key has proved itself on a newer link.
-    Replaced {
+    /// This key has proved itself on this link and wants a place: an older link of the same key gives way first.
+    Proved {
         key: [u8; 32],
-        newer: LinkId,
+        link: LinkId,
     },
 }
 
@@ -248,16 +262,15 @@ impl Host {
         match command {
             HostCommand::Tick(sealed) => self.tick(now, &sealed),
             HostCommand::Admit { peer, role, application } => {
-                if let Some(link) = self.link_of(peer) {
-                    let link = self.links.get_mut(&link);
-                    link.into_iter()
-                        .for_each(|link| link.admit(&mut self.common, now, Some(role), &application));
+                let link = self.link_of(peer);
+                if let Some(link) = link.and_then(|link| self.links.get_mut(&link)) {
+                    link.admit(&mut self.common, now, Some(role), &application);
                 }
             }
             HostCommand::Deny { peer, reason } => {
-                self.dismiss(now, peer, DisconnectCode::DeniedByApplication, &reason)
+                self.dismiss(peer, DisconnectCode::DeniedByApplication, &reason);
             }
-            HostCommand::Kick { peer, reason } => self.dismiss(now, peer, DisconnectCode::Kicked, &reason),
+            HostCommand::Kick { peer, reason } => self.dismiss(peer, DisconnectCode::Kicked, &reason),
             HostCommand::Shutdown { reason } => {
                 for link in self.links.values_mut() {
                     link.dismiss(&mut self.common, DisconnectCode::ShuttingDown, &reason);
@@ -268,10 +281,10 @@ impl Host {
     }
 
     fn link_of(&self, peer: PeerId) -> Option<LinkId> {
-        self.common.slots.get(&peer).copied()
+        self.common.slots.get(&peer).map(|seat| seat.link)
     }
 
-    fn dismiss(&mut self, _now: Time, peer: PeerId, code: DisconnectCode, reason: &str) {
+    fn dismiss(&mut self, peer: PeerId, code: DisconnectCode, reason: &str) {
         if let Some(link) = self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
             link.dismiss(&mut self.common, code, reason);
         }
@@ -299,11 +312,17 @@ impl Host {
                     let left = Message::SessionControl(SessionControl::PeerLeft { peer, code });
                     self.for_other_members(peer, &left);
                 }
-                Announcement::Replaced { key, newer } => {
+                Announcement::Proved { key, link } => {
+                    if !self.links.get(&link).is_some_and(HostLink::awaits_place) {
+                        continue;
+                    }
                     let older =
-                        self.links.values_mut().find(|link| link.id() != newer && link.is_member(&key));
+                        self.links.values_mut().find(|other| other.id() != link && other.is_member(&key));
                     if let Some(older) = older {
                         older.dismiss(&mut self.common, DisconnectCode::Replaced, "");
+                    }
+                    if let Some(link) = self.links.get_mut(&link) {
+                        link.take_place(&mut self.common, now);
                     }
                 }
             }
@@ -313,7 +332,7 @@ impl Host {
             while let Some(output) = link.courier().poll() {
                 outputs.push_back(HostOutput::Link(*id, output));
             }
-            !link.is_over(now)
+            !link.is_over()
         });
     }
 
@@ -373,7 +392,7 @@ impl Host {
     /// The slot of a link, once it has one.
     #[must_use]
     pub fn peer_of(&self, link: LinkId) -> Option<PeerId> {
-        self.common.slots.iter().find(|(_, id)| **id == link).map(|(peer, _)| *peer)
+        self.common.slots.iter().find(|(_, seat)| seat.link == link).map(|(peer, _)| *peer)
     }
 
     /// Who hosts, under which keys: what checks and tools compare.
@@ -385,8 +404,9 @@ impl Host {
 
 /// The words that end a link, for the person at its other end.
 pub(super) fn ending(code: DisconnectCode, detail: &str) -> Ending {
-    let text =
+    let mut text =
         if detail.is_empty() { code.sentence().to_owned() } else { format!("{} {detail}", code.sentence()) };
+    super::closing::clip(&mut text);
     Ending { code, text, hint: code.hint().to_owned() }
 }
 

@@ -42,6 +42,8 @@ enum Check {
 pub(super) struct Sync {
     /// The join snapshot that has not been acknowledged yet.
     joining: Option<u32>,
+    /// The newest snapshot sent on this link; zero before the first.
+    newest_snapshot: u32,
     live: bool,
     check: Check,
     confirmed: Tick,
@@ -93,6 +95,7 @@ impl HostLink {
             .replication
             .begin_snapshot(self.key(), id, scope)
             .map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
+        self.sync().0.newest_snapshot = id;
         let count = snapshot.pieces.len() as u32;
         for (index, piece) in snapshot.pieces.iter().enumerate() {
             let message = Message::WorldSnapshot(WorldSnapshot {
@@ -160,6 +163,12 @@ impl HostLink {
             let detail = format!("sequence {} acknowledged, {newest_sent} sent", ack.newest_sequence);
             return Err(Closing::because(DisconnectCode::ProtocolViolation, detail));
         }
+        if ack.complete_tick > common.newest_tick || ack.snapshot_id > self.sync().0.newest_snapshot {
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "A tick or a snapshot was acknowledged that was never sent",
+            ));
+        }
         let key = self.key();
         if ack.snapshot_id != 0 && common.replication.on_snapshot_ack(key, ack.snapshot_id) {
             self.snapshot_arrived(common, ack.snapshot_id);
@@ -196,6 +205,12 @@ impl HostLink {
         report: &StateHashReport,
     ) -> Result<(), Closing> {
         let (key, Some(peer)) = (self.key(), self.peer()) else { return Ok(()) };
+        if report.tick > common.newest_tick {
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "The hash of a tick that is still to come",
+            ));
+        }
         let sync = self.sync().0;
         match sync.check {
             Check::Folds if report.details.is_empty() => {

@@ -22,7 +22,7 @@ use crate::wire::message::{
 };
 
 use super::clock::TickClock;
-use super::closing::Closing;
+use super::closing::{Closing, clip};
 use super::closing_of_transport;
 use super::courier::{Courier, PacketCounters, SharedCompressor};
 use super::handshake::{Agreement, ClientTerms, check_acknowledge, client_hello};
@@ -30,6 +30,7 @@ use super::heart::Heart;
 use super::input::{self, InputSample};
 use super::io::{Binding, LinkInput, PeerEvent, PeerInfo, PeerOutput, PeerState};
 use super::keys::{Entropy, verify};
+use super::role::travels_on;
 use sync::Sync;
 
 /// How a peer behaves.
@@ -81,7 +82,7 @@ pub struct Peer {
     deadline: Time,
     hello: Vec<u8>,
     agreement: Option<Agreement>,
-    peer: PeerId,
+    slot: PeerId,
     role: Role,
     courier: Courier,
     heart: Heart,
@@ -90,13 +91,15 @@ pub struct Peer {
     sync: Sync,
     recent_inputs: VecDeque<InputSample>,
     confirmed: Tick,
+    /// Our direction of the replication lane is open.
+    replication_open: bool,
     outputs: VecDeque<PeerOutput>,
     scratch: Vec<u8>,
 }
 
 impl core::fmt::Debug for Peer {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        out.debug_struct("Peer").field("state", &self.state).field("peer", &self.peer).finish_non_exhaustive()
+        out.debug_struct("Peer").field("state", &self.state).field("slot", &self.slot).finish_non_exhaustive()
     }
 }
 
@@ -125,13 +128,14 @@ impl Peer {
             is_loopback: false,
             hello: Vec::new(),
             agreement: None,
-            peer: PeerId::HOST,
+            slot: PeerId::HOST,
             role: Role::Viewer,
             courier: Courier::new(compressor),
             tick_clock: TickClock::new(90),
             sync: Sync::default(),
             recent_inputs: VecDeque::new(),
             confirmed: Tick::ZERO,
+            replication_open: false,
             outputs: VecDeque::new(),
             scratch: Vec::new(),
         }
@@ -160,7 +164,8 @@ impl Peer {
             }
             LinkInput::StreamOpened { lane, schema_hash } => {
                 let checked = self.courier.check_preface(lane, schema_hash);
-                if checked.is_ok() && lane == Lane::Replication {
+                if checked.is_ok() && lane == Lane::Replication && !self.replication_open {
+                    self.replication_open = true;
                     // The host opened the stream; our direction of it begins with our own preface.
                     self.courier.open_lane(Lane::Replication);
                 }
@@ -246,8 +251,8 @@ impl Peer {
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
                 self.heart.heard(now);
-                let sequence = packet.header().sequence;
-                packet.messages().try_for_each(|raw| self.message(now, lane, sequence, raw))
+                let header = *packet.header();
+                packet.messages().try_for_each(|raw| self.message(now, lane, header.sequence, raw))
             }
             Ok(None) => Ok(()),
             Err(closing) => Err(closing),
@@ -262,6 +267,7 @@ impl Peer {
         }
         let message = raw.decode().map_err(|error| Closing::from_message(&error))?;
         let admitted = self.state >= PeerState::Admitted;
+        let in_handshake = self.courier.epoch_in() == 0;
         match message {
             Message::SessionAcknowledge(acknowledge)
                 if self.state == PeerState::Handshake
@@ -280,20 +286,32 @@ impl Peer {
                 self.send(Lane::Control, &Message::SessionConfirm(confirm));
                 let compress = agreement.compression != CompressionKind::None;
                 self.courier.agree_outgoing(agreement.epoch, self.schema.hash(), compress);
-                self.courier.agree_incoming(agreement.epoch, self.schema.hash());
+                self.courier.await_incoming(agreement.epoch, self.schema.hash());
                 self.tick_clock = TickClock::new(agreement.tick_rate_hz);
                 self.agreement = Some(agreement);
                 Ok(())
             }
+            // An unsigned refusal is a hint to a person; nothing is tried again with less because of it.
+            Message::SessionControl(SessionControl::Denied(ending) | SessionControl::Close(ending))
+                if in_handshake && lane == Lane::Control =>
+            {
+                Err(closing_of(&ending))
+            }
             // Only who proved its key may say anything else.
-            _ if self.agreement.is_none() => Err(unexpected(raw.message_type)),
-            Message::SessionControl(control) => self.control(control),
+            _ if in_handshake => Err(unexpected(raw.message_type)),
+            other if !travels_on(other.message_type(), lane) => {
+                Err(Closing::misplaced(other.message_type(), lane))
+            }
+            Message::SessionControl(control) => self.control(lane, control),
             Message::Heartbeat(heartbeat) if admitted => {
                 self.heartbeat(now, &heartbeat);
                 Ok(())
             }
-            Message::WorldSnapshot(snapshot) if admitted => self.snapshot(&snapshot),
-            Message::ComponentDelta(delta) if admitted => self.delta(now, lane, sequence, &delta),
+            // The world comes when it was asked for, and its changes when it is here.
+            Message::WorldSnapshot(snapshot) if self.state >= PeerState::Joining => self.snapshot(&snapshot),
+            Message::ComponentDelta(delta) if self.state == PeerState::Live => {
+                self.delta(now, lane, sequence, &delta)
+            }
             other => Err(unexpected(other.message_type())),
         }
     }
@@ -308,10 +326,13 @@ impl Peer {
         }
     }
 
-    fn control(&mut self, control: SessionControl) -> Result<(), Closing> {
+    fn control(&mut self, lane: Lane, control: SessionControl) -> Result<(), Closing> {
+        if (lane == Lane::Replication) != matches!(control, SessionControl::ArchetypeDefinitions(_)) {
+            return Err(Closing::misplaced(MessageType::SessionControl, lane));
+        }
         match control {
             SessionControl::Admitted(admitted) if self.state == PeerState::Handshake => {
-                self.peer = admitted.peer;
+                self.slot = admitted.peer;
                 self.role = admitted.role;
                 self.enter(PeerState::Admitted);
                 let tick_rate_hz = self.agreement.as_ref().map_or(0, |agreement| agreement.tick_rate_hz);
@@ -328,7 +349,7 @@ impl Peer {
             }
             // The host's own words come before it closes the transport, which carries only a code and a line.
             SessionControl::Denied(ending) | SessionControl::Kick(ending) | SessionControl::Close(ending) => {
-                Err(closing_of(ending))
+                Err(closing_of(&ending))
             }
             _ if self.state < PeerState::Admitted => Err(unexpected(MessageType::SessionControl)),
             SessionControl::PeerJoined(peer) => {
@@ -374,6 +395,7 @@ impl Peer {
         if self.state >= PeerState::Admitted && self.state != PeerState::Closed {
             let mut words = Ending::from_code(DisconnectCode::Left);
             reason.clone_into(&mut words.text);
+            clip(&mut words.text);
             self.send(Lane::Control, &Message::SessionControl(SessionControl::Leave(words)));
         }
         self.close(&Closing::new(DisconnectCode::Left));
@@ -390,7 +412,8 @@ impl Peer {
             let ahead = now.plus_us(u64::from(self.heart.clock().rtt_us()) / 2);
             let tick = self.tick_clock.tick_at(ahead).map_or(0, |tick| tick.ceil().max(0.0) as u32);
             let newest = self.recent_inputs.front().map_or(Tick::ZERO, |newest| newest.input_tick);
-            sample.input_tick = Tick(tick).max(newest.next());
+            // A host that lies about its tick may have led us to the last number there is.
+            sample.input_tick = Tick(tick).max(Tick(newest.0.saturating_add(1)));
         }
         self.recent_inputs.truncate(input::MAX_SAMPLES - 1);
         self.recent_inputs.push_front(sample);
@@ -414,8 +437,8 @@ impl Peer {
     }
 
     fn send_all(&mut self, lane: Lane, messages: &[Message<'_>]) {
-        if let Err(error) = self.courier.send(lane, messages) {
-            self.close(&Closing::because(DisconnectCode::InternalFault, error));
+        if let Err(closing) = self.courier.send(lane, messages) {
+            self.close(&closing);
         }
     }
 
@@ -504,7 +527,7 @@ fn unexpected(message: MessageType) -> Closing {
     Closing::because(DisconnectCode::ProtocolViolation, format!("{message:?} came"))
 }
 
-fn closing_of(ending: Ending) -> Closing {
+fn closing_of(ending: &Ending) -> Closing {
     Closing { code: ending.code, reason: format!("{} {}", ending.text, ending.hint) }
 }
 

@@ -190,7 +190,12 @@ fn handshake_vectors() -> Vec<Vector> {
         SigningKey::from_bytes(&samples::pattern(2)),
         SigningKey::from_bytes(&samples::pattern(3)),
     );
-    [("tls_exporter", 2u8, samples::pattern::<32>(0x50).to_vec()), ("memory_empty", 1, Vec::new())]
+    let bindings = [
+        ("tls_exporter", 2u8, samples::pattern::<32>(0x50).to_vec()),
+        ("memory_empty", 1, Vec::new()),
+        ("memory", 1, samples::pattern::<32>(0x90).to_vec()),
+    ];
+    bindings
         .into_iter()
         .map(|(name, binding_kind, binding)| {
             let hello = SessionHello { client_key: client.verifying_key().to_bytes(), ..samples::hello() };

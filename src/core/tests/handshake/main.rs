@@ -1,0 +1,21 @@
+//! Who gets in, and what happens to whoever should not: host and peer machines joined by a wire that the test holds, so
+//! that every byte can be changed, kept back, repeated or made up. No socket, no thread, no clock.
+//!
+//! Every refusal is checked by its code, by what the application was told (nothing of a join), and by the host going on
+//! serving somebody honest.
+
+mod admission;
+mod altered;
+mod impostor;
+mod intruder;
+mod live_host;
+mod live_peer;
+mod proofs;
+mod stages;
+mod terms;
+mod transcripts;
+mod venue;
+
+#[path = "../wire/samples.rs"]
+#[allow(dead_code, reason = "the messages are used here, the rest by the wire's tests")]
+mod samples;
