@@ -16,7 +16,7 @@ cmake -S "$here" -B "$build_dir" -DCMAKE_BUILD_TYPE=Debug -DTHETA_BUILD_TESTS=ON
 cmake --build "$build_dir" -j "$(nproc)"
 log="$build_dir/ctest.log"
 code=0
-ctest --test-dir "$build_dir" --output-on-failure --no-tests=error | tee "$log" || code=$?
+ctest --test-dir "$build_dir" -j "$(nproc)" --output-on-failure --no-tests=error --timeout 300 | tee "$log" || code=$?
 awk '/tests? failed out of [0-9]+/ {
   for (i = 1; i <= NF; i++) if ($i ~ /^tests?$/ && $(i + 1) == "failed") { failed = $(i - 1); total = $(i + 4) }
 } END { printf "%d passed, %d failed\n", total - failed, failed }' "$log"

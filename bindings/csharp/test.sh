@@ -56,15 +56,18 @@ PYTHON
 # Its events and reports are not looked at, which is what the two warnings say.
 mcs -nologo -langversion:7.2 -nowarn:0219,0168 -warnaserror -r:"$WORK/Theta.dll" -out:"$WORK/Guide.exe" "$WORK/Guide.cs"
 
+# Should a test hang, Mono is asked for the stacks of its threads before it is ended.
+patiently() { timeout --signal=QUIT --kill-after=10 300 "$@"; }
+
 code=0
-(cd "$WORK" && nunit-console Theta.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/theta.xml") || code=1
-(cd "$WORK/unity" && nunit-console Theta.Unity.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/unity.xml") || code=1
+(cd "$WORK" && patiently nunit-console Theta.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/theta.xml") || code=1
+(cd "$WORK/unity" && patiently nunit-console Theta.Unity.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/unity.xml") || code=1
 
 # NUnit's own exit code is lost when the runner crashes, so the counts come from the results it wrote.
 guide=none
 if [ -n "$LIBDIR" ]; then
   guide=failed
-  if output=$(mono --debug "$WORK/Guide.exe" 2>&1) && [[ $output == "the cube is "* ]]; then guide=passed; fi
+  if output=$(timeout --kill-after=10 120 mono --debug "$WORK/Guide.exe" 2>&1) && [[ $output == "the cube is "* ]]; then guide=passed; fi
   echo "guide: ${output}"
 fi
 python3 - "$guide" "$WORK/theta.xml" "$WORK/unity.xml" <<'PYTHON' || code=1

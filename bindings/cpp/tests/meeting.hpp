@@ -99,9 +99,9 @@ struct pair {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
 
-    /// Steps until something holds; false after ten seconds.
+    /// Steps until something holds; false after half a minute, which no machine is too busy for.
     bool until(const std::function<bool()>& holds) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
         while (!holds()) {
             if (std::chrono::steady_clock::now() > end) {
                 return false;

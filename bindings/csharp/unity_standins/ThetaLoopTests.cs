@@ -184,7 +184,8 @@ namespace Theta.Unity.Tests
             Call(sample, "OnEnable");
             Transform visible = GameObject.Last.transform;
             HashSet<float> seen = new HashSet<float>();
-            for (int i = 0; i < 1000 && seen.Count < 10; i++)
+            System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+            while (seen.Count < 10 && clock.ElapsedMilliseconds < 30000)
             {
                 Frame(null);
                 Thread.Sleep(5);

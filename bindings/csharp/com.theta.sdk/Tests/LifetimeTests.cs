@@ -43,7 +43,7 @@ namespace Theta.Tests
             Loopback link = new Loopback().Live();
             Frame frame;
             link.Client.AcquireNewest(out frame);
-            ShutdownReport report = link.Runtime.Shutdown(3000);
+            ShutdownReport report = link.Runtime.Shutdown(10000);
             Assert.AreEqual(0, report.ThreadsLeft, report.Text);
             Assert.AreEqual(2, report.SessionsClosed);
             // The runtime is gone, its children are not disposed: a status, not a crash and not an exception.
@@ -93,7 +93,8 @@ namespace Theta.Tests
                     thread.Start();
                     thread.Join();
                     Assert.IsTrue(joined);
-                    for (int i = 0; i < 1000 && !left; i++)
+                    System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+                    while (!left && clock.ElapsedMilliseconds < Loopback.TimeoutMs)
                     {
                         GC.Collect();
                         GC.WaitForPendingFinalizers();
@@ -110,7 +111,8 @@ namespace Theta.Tests
         {
             ThetaClient client = runtime.Join(registry, new ThetaJoinOptions { Ticket = ticket });
             bool joined = false;
-            for (int i = 0; i < 2000 && !joined; i++)
+            System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+            while (!joined && clock.ElapsedMilliseconds < Loopback.TimeoutMs)
             {
                 ThetaEvent e;
                 while (client.TryPoll(out e))
@@ -160,7 +162,7 @@ namespace Theta.Tests
                         break;
                     case 1:
                         // Backwards.
-                        ShutdownReport report = runtime.Shutdown(3000);
+                        ShutdownReport report = runtime.Shutdown(10000);
                         Assert.AreEqual(0, report.ThreadsLeft, "round " + round + ": " + report.Text);
                         registry.Dispose();
                         host.Dispose();

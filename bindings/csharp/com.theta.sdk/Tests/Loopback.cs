@@ -8,7 +8,7 @@ namespace Theta.Tests
 {
     internal sealed class Loopback : IDisposable
     {
-        internal const int TimeoutMs = 15000;
+        internal const int TimeoutMs = 30000;
 
         internal readonly ThetaRuntime Runtime;
         internal readonly ThetaRegistry Registry;
