@@ -17,6 +17,7 @@ demo_needs() {
   need_cpp
   need_packages libbullet-dev
   need_csharp
+  need_python # converts recordings
 }
 
 # Release builds: the samples are also what is measured. Each sample folder with a CMakeLists.txt or a build.sh is

@@ -25,7 +25,7 @@ constexpr double patience_s = 20;
 struct options {
     std::string ticket;
     std::string name;
-    std::string motion_file;
+    std::string motion_files;
     std::string hash_file;
     std::string report_file;
     std::uint32_t index = 0;
@@ -383,7 +383,7 @@ int main(int count, char** values) {
     const std::string ticket_file = given.text("--ticket-file");
     wanted.index = static_cast<std::uint32_t>(given.number("--index", 0, 0, 9999));
     wanted.name = given.text("--name", "cpp-" + std::to_string(wanted.index));
-    wanted.motion_file = given.text("--motion", "builtin");
+    wanted.motion_files = given.text("--motion", "builtin");
     wanted.hash_file = given.text("--hash-file");
     wanted.report_file = given.text("--report");
     wanted.seconds = given.number("--seconds", 0, 0, 1e6);
@@ -399,7 +399,7 @@ int main(int count, char** values) {
     stop_on_signals();
 
     motion played;
-    if (!played.load(wanted.motion_file == "builtin" ? SAMPLES_BUILTIN_MOTION : wanted.motion_file, problem)) {
+    if (!played.load(wanted.motion_files, SAMPLES_BUILTIN_MOTION, problem)) {
         std::fprintf(stderr, "client_cpp: %s\n", problem.c_str());
         return 1;
     }

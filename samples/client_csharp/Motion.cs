@@ -19,19 +19,62 @@ namespace Samples
         public Limb Head, Left, Right;
     }
 
+    /// <summary>The recordings of a session; each index plays one of them.</summary>
     internal sealed class Motion
+    {
+        private readonly Recording[] _recordings;
+
+        private Motion(Recording[] recordings)
+        {
+            _recordings = recordings;
+        }
+
+        /// <summary>Reads the files of a list with commas between them; "builtin" is the file beside the program.</summary>
+        internal static Motion Load(string list)
+        {
+            string[] names = list.Split(',');
+            Recording[] recordings = new Recording[names.Length];
+            for (int i = 0; i < names.Length; i++)
+            {
+                recordings[i] = Recording.Load(
+                    names[i] == "builtin" ? Path.Combine(AppDomain.CurrentDomain.BaseDirectory, "builtin.motion") : names[i]);
+            }
+            return new Motion(recordings);
+        }
+
+        /// <summary>The pose that peer <paramref name="index"/> has at its motion time. Does not allocate.</summary>
+        internal BodyPose At(uint index, double motionTimeUs)
+        {
+            BodyPose pose = _recordings[index % _recordings.Length].At(motionTimeUs + (index * 1700000.0));
+            double dx = ((index % 4) - 1.5) * 2.0;
+            double dz = ((index / 4 % 4) - 1.5) * 2.0;
+            Move(ref pose.Head, dx, dz);
+            Move(ref pose.Left, dx, dz);
+            Move(ref pose.Right, dx, dz);
+            return pose;
+        }
+
+        private static void Move(ref Limb limb, double dx, double dz)
+        {
+            limb.X += dx;
+            limb.Z += dz;
+        }
+    }
+
+    /// <summary>One recording.</summary>
+    internal sealed class Recording
     {
         private readonly double[] _times;
         private readonly BodyPose[] _poses;
 
-        private Motion(double[] times, BodyPose[] poses)
+        private Recording(double[] times, BodyPose[] poses)
         {
             _times = times;
             _poses = poses;
         }
 
         /// <summary>Reads a .motion file. Throws InvalidDataException with the line when it is not one.</summary>
-        internal static Motion Load(string path)
+        internal static Recording Load(string path)
         {
             List<double> times = new List<double>();
             List<BodyPose> poses = new List<BodyPose>();
@@ -56,15 +99,15 @@ namespace Samples
             {
                 throw new InvalidDataException(path + ": a motion needs at least two frames");
             }
-            return new Motion(times.ToArray(), poses.ToArray());
+            return new Recording(times.ToArray(), poses.ToArray());
         }
 
-        /// <summary>The pose that peer <paramref name="index"/> has at its motion time. Does not allocate.</summary>
-        internal BodyPose At(uint index, double motionTimeUs)
+        /// <summary>The pose at a time since the start. Does not allocate.</summary>
+        internal BodyPose At(double timeUs)
         {
             // Forth and back: a recording seldom ends where it began, and a jump would be scored as an error of the network.
             double length = _times[_times.Length - 1] - _times[0];
-            double u = (motionTimeUs + (index * 1700000.0)) % (2 * length);
+            double u = timeUs % (2 * length);
             if (u > length)
             {
                 u = (2 * length) - u;
@@ -85,21 +128,19 @@ namespace Samples
                 }
             }
             double share = (t - _times[low]) / (_times[high] - _times[low]);
-            double dx = ((index % 4) - 1.5) * 2.0;
-            double dz = ((index / 4 % 4) - 1.5) * 2.0;
             BodyPose pose;
-            pose.Head = Between(ref _poses[low].Head, ref _poses[high].Head, share, dx, dz);
-            pose.Left = Between(ref _poses[low].Left, ref _poses[high].Left, share, dx, dz);
-            pose.Right = Between(ref _poses[low].Right, ref _poses[high].Right, share, dx, dz);
+            pose.Head = Between(ref _poses[low].Head, ref _poses[high].Head, share);
+            pose.Left = Between(ref _poses[low].Left, ref _poses[high].Left, share);
+            pose.Right = Between(ref _poses[low].Right, ref _poses[high].Right, share);
             return pose;
         }
 
-        private static Limb Between(ref Limb a, ref Limb b, double share, double dx, double dz)
+        private static Limb Between(ref Limb a, ref Limb b, double share)
         {
             Limb limb;
-            limb.X = a.X + ((b.X - a.X) * share) + dx;
+            limb.X = a.X + ((b.X - a.X) * share);
             limb.Y = a.Y + ((b.Y - a.Y) * share);
-            limb.Z = a.Z + ((b.Z - a.Z) * share) + dz;
+            limb.Z = a.Z + ((b.Z - a.Z) * share);
             double dot = (a.QX * b.QX) + (a.QY * b.QY) + (a.QZ * b.QZ) + (a.QW * b.QW);
             double sign = dot < 0 ? -1 : 1;
             limb.QX = a.QX + (((sign * b.QX) - a.QX) * share);

@@ -42,10 +42,7 @@ namespace Samples
 
         private static int Run(Options options)
         {
-            string recording = options.Motion == "builtin"
-                ? Path.Combine(AppDomain.CurrentDomain.BaseDirectory, "builtin.motion")
-                : options.Motion;
-            Motion motion = Motion.Load(recording);
+            Motion motion = Motion.Load(options.Motion);
             string ticket = options.Ticket.Length > 0 ? options.Ticket : ReadTicket(options.TicketFile);
             using (ThetaRuntime runtime = ThetaRuntime.Create())
             using (ThetaRegistry registry = runtime.CreateRegistry())

@@ -24,11 +24,29 @@ bool near(const std::array<double, 3>& seen, double x, double y, double z) {
 bool refuses(const char* text) {
     const std::string path = "refused.motion";
     std::ofstream(path) << text;
-    samples::motion unread;
+    samples::recording unread;
     std::string problem;
     const bool loaded = unread.load(path, problem);
     std::remove(path.c_str());
     return !loaded && problem.find(path) != std::string::npos;
+}
+
+// Two recordings of players who stand still, one with the head at 1 m and one at 2 m.
+bool plays_by_index() {
+    const std::string limb = " 0 0 0 0 0 0 1";
+    for (const char* height : {"1", "2"}) {
+        const std::string pose = std::string(" 0 ") + height + " 0 0 0 0 1" + limb + limb + "\n";
+        std::ofstream(std::string(height) + ".motion") << "0" << pose << "1000" << pose;
+    }
+    samples::motion both;
+    std::string problem;
+    const bool loaded = both.load("1.motion,2.motion", "", problem);
+    samples::motion broken;
+    const bool refused = !broken.load("1.motion,,2.motion", "", problem);
+    std::remove("1.motion");
+    std::remove("2.motion");
+    const auto height = [&both](std::uint32_t index) { return std::lround(both.at(index, 77)[0].position[1]); };
+    return loaded && refused && height(0) == 1 && height(1) == 2 && height(2) == 1;
 }
 
 }  // namespace
@@ -38,7 +56,7 @@ int main() {
 
     motion played;
     std::string problem;
-    if (!played.load(SAMPLES_BUILTIN_MOTION, problem)) {
+    if (!played.load("builtin", SAMPLES_BUILTIN_MOTION, problem)) {
         std::fprintf(stderr, "%s\n", problem.c_str());
         return 1;
     }
@@ -69,6 +87,7 @@ int main() {
     const auto turn = played.at(2, 7'654'321)[2].rotation;
     expect(std::abs(std::hypot(std::hypot(turn[0], turn[1]), std::hypot(turn[2], turn[3])) - 1) < 1e-9,
            "rotations are unit quaternions");
+    expect(plays_by_index(), "each index has its recording of a list");
     expect(refuses("0 1 2 3\n"), "a line that is too short is refused");
     expect(refuses("# nothing\n"), "an empty motion is refused");
     const std::string pose = " 0 0 0 0 0 0 1 0 0 0 0 0 0 1 0 0 0 0 0 0 1\n";

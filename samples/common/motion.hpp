@@ -3,6 +3,7 @@
 #ifndef SAMPLES_MOTION_HPP
 #define SAMPLES_MOTION_HPP
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -27,7 +28,7 @@ inline std::array<double, 3> standing_place(std::uint32_t index) {
     return {(index % 4 - 1.5) * 2.0, 0.0, (index / 4 % 4 - 1.5) * 2.0};
 }
 
-class motion {
+class recording {
 public:
     /// Reads a .motion file. False, with a sentence in `problem`, when it is not one.
     bool load(const std::string& path, std::string& problem) {
@@ -55,12 +56,12 @@ public:
         return true;
     }
 
-    /// The pose that peer `index` has at its motion time.
-    [[nodiscard]] body_pose at(std::uint32_t index, double motion_time_us) const {
+    /// The pose at a time since the start.
+    [[nodiscard]] body_pose at(double time_us) const {
         // Forth and back: a recording seldom ends where it began, and a jump would be scored as an error of the
         // network.
         const double length = frames_.back().t_us - frames_.front().t_us;
-        double u = std::fmod(motion_time_us + index * 1'700'000.0, 2 * length);
+        double u = std::fmod(time_us, 2 * length);
         if (u > length) {
             u = 2 * length - u;
         }
@@ -76,12 +77,11 @@ public:
         const frame& b = frames_[high];
         const double share = (t - a.t_us) / (b.t_us - a.t_us);
 
-        const auto place = standing_place(index);
         body_pose pose;
         for (std::size_t part = 0; part < pose.size(); ++part) {
             for (std::size_t axis = 0; axis < 3; ++axis) {
                 const double from = a.parts[part].position[axis];
-                pose[part].position[axis] = from + (b.parts[part].position[axis] - from) * share + place[axis];
+                pose[part].position[axis] = from + (b.parts[part].position[axis] - from) * share;
             }
             pose[part].rotation = turned(a.parts[part].rotation, b.parts[part].rotation, share);
         }
@@ -141,6 +141,39 @@ private:
     }
 
     std::vector<frame> frames_;
+};
+
+/// The recordings of a session; each index plays one of them.
+class motion {
+public:
+    /// Reads the files of a list with commas between them; `builtin` is the file of that name. False, with a sentence
+    /// in `problem`, when one of them is no motion.
+    bool load(const std::string& list, const std::string& builtin, std::string& problem) {
+        for (std::size_t start = 0; start <= list.size();) {
+            const std::size_t end = std::min(list.find(',', start), list.size());
+            const std::string name = list.substr(start, end - start);
+            if (!recordings_.emplace_back().load(name == "builtin" ? builtin : name, problem)) {
+                return false;
+            }
+            start = end + 1;
+        }
+        return true;
+    }
+
+    /// The pose that peer `index` has at its motion time.
+    [[nodiscard]] body_pose at(std::uint32_t index, double motion_time_us) const {
+        body_pose pose = recordings_[index % recordings_.size()].at(motion_time_us + index * 1'700'000.0);
+        const auto place = standing_place(index);
+        for (limb& part : pose) {
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+                part.position[axis] += place[axis];
+            }
+        }
+        return pose;
+    }
+
+private:
+    std::vector<recording> recordings_;
 };
 
 }  // namespace samples

@@ -7,6 +7,7 @@
 
 #include <theta/theta.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -127,13 +128,14 @@ public:
             .number("tick_hz", static_cast<double>(tick_ms_.size()) / seconds_, 2);
         report.number("tick_ms_p50", tick_ms_.percentile(0.50), 3).number("tick_ms_p99", tick_ms_.percentile(0.99), 3);
         report.number("deadline_misses", static_cast<double>(deadline_misses_))
-            .number("entities", static_cast<double>(entities()));
+            .number("entities", static_cast<double>(most_entities_));
         report.number("entities_moved", static_cast<double>(physics_.moved())).raw("peers", "[" + peers + "]");
         return wanted_.report_file.empty() || write_whole(wanted_.report_file, report.str() + "\n");
     }
 
 private:
     theta::result<void> one_tick() {
+        most_entities_ = std::max(most_entities_, entities());
         theta::result<void> outcome;
         const auto polled = host_.poll([&](const theta::event& event) {
             if (auto handled = handle(event); !handled) {
@@ -349,6 +351,7 @@ private:
     distribution tick_ms_;
     std::size_t deadline_misses_ = 0;
     std::size_t divergences_ = 0;
+    std::size_t most_entities_ = 0;
     double seconds_ = 0;
     std::uint32_t tick_ = 0;
 };

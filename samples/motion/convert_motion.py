@@ -5,7 +5,8 @@
 
 CSV: a header line, then t_ms, mode, and position and quaternion (x y z w) of head, left and right, as the Quest 3 recorder writes.
 JSON: camera, left and right with poses of position (m), Euler rotation (degrees, order YXZ) and timestamp (ms), as the WebVR motion
-capture recorder writes; the hands are interpolated at the camera's times. Frames whose time does not advance are left out.
+capture recorder writes; the hands are interpolated at the camera's times. Frames whose time does not advance are left out. The recording is
+moved so that the head is above x = z = 0 on average: a player of the samples stands at a place of their own.
 """
 import csv
 import json
@@ -60,19 +61,25 @@ def frames_of_json(path):
 
 def main(source, target):
     frames = frames_of_json(source) if source.endswith(".json") else frames_of_csv(source)
-    first_ms, last_us, count = None, -1, 0
+    first_ms, last_us, kept = None, -1, []
+    for t_ms, numbers in frames:
+        first_ms = t_ms if first_ms is None else first_ms
+        t_us = round((t_ms - first_ms) * 1000)
+        if t_us <= last_us or len(numbers) != 21 or not all(math.isfinite(n) for n in numbers):
+            continue
+        kept.append((t_us, numbers))
+        last_us = t_us
+    if len(kept) < 2:
+        sys.exit(f"{source}: no recording of head and hands in it")
+    centre = [sum(numbers[axis] for _, numbers in kept) / len(kept) for axis in range(3)]
+    centre[1] = 0.0
     with open(target, "w") as out:
         out.write("# Converted by convert_motion.py: t_us, then position (m) and rotation (x y z w) of head, left, right\n")
-        for t_ms, numbers in frames:
-            first_ms = t_ms if first_ms is None else first_ms
-            t_us = round((t_ms - first_ms) * 1000)
-            if t_us <= last_us or len(numbers) != 21 or not all(math.isfinite(n) for n in numbers):
-                continue
+        for t_us, numbers in kept:
+            for place in (0, 7, 14):
+                numbers[place:place + 3] = [n - c for n, c in zip(numbers[place:place + 3], centre)]
             out.write(" ".join([str(t_us)] + [f"{round(n, 6) + 0.0:.6f}" for n in numbers]) + "\n")
-            last_us, count = t_us, count + 1
-    if count < 2:
-        sys.exit(f"{source}: no recording of head and hands in it")
-    print(f"wrote {target}: {count} frames, {last_us / 1e6:.1f} s")
+    print(f"wrote {target}: {len(kept)} frames, {last_us / 1e6:.1f} s")
 
 
 if __name__ == "__main__":

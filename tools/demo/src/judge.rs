@@ -1,0 +1,326 @@
+//! Whether a run is good: a list of checks, each with a sentence that says what was seen.
+//!
+//! For: turning reports and comparisons into a verdict. Must never pass for want of data: what is missing fails.
+//! Called by the run and by `--check`.
+
+use crate::compare::{Comparison, HostTicks};
+use crate::report::{ClientReport, DemoPeer, DemoReport, ServerReport};
+
+/// Of a peer's complete ticks, how many must have been compared.
+const MIN_COMPARED: f64 = 0.95;
+/// Of the ticks while a peer was live, how many must have become complete: on loopback nothing is lost.
+const MIN_COMPLETE: f64 = 0.80;
+/// Of the host's ticks, how many must have a hash of their own: a world that does not move proves nothing.
+const MIN_DISTINCT: f64 = 0.5;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// It is as it should be.
+    pub passed: bool,
+    /// What was seen, for somebody who has not read the code.
+    pub sentence: String,
+}
+
+/// What is known of a peer when it has ended.
+#[derive(Clone, Debug)]
+pub struct PeerRun {
+    /// What it says.
+    pub report: ClientReport,
+    /// What its hashes say.
+    pub comparison: Comparison,
+}
+
+/// What is known of the whole run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How long each peer was to be live.
+    pub seconds: f64,
+    /// How many cubes the host was to have.
+    pub cubes: u64,
+    /// What the host says.
+    pub server: ServerReport,
+    /// What the host hashed.
+    pub host: HostTicks,
+    /// The peers.
+    pub peers: Vec<PeerRun>,
+}
+
+fn percent(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
+}
+
+impl PeerRun {
+    /// Ticks that were complete at the peer. Its count is of a moment shortly before it left; what it hashed was
+    /// complete as well.
+    pub fn complete_ticks(&self) -> u64 {
+        self.report.complete_ticks.max(self.comparison.hashed)
+    }
+}
+
+impl Run {
+    /// Looks at everything.
+    pub fn checks(&self) -> Vec<Check> {
+        let mut checks = self.host_checks();
+        checks.extend(self.peers.iter().flat_map(|peer| self.peer_checks(peer)));
+        checks
+    }
+
+    fn host_checks(&self) -> Vec<Check> {
+        let server = &self.server;
+        let (ticks, distinct) = (self.host.count(), self.host.distinct());
+        vec![
+            Check {
+                passed: server.ok,
+                sentence: if server.ok {
+                    "the host had no error, and saw no peer diverge".to_owned()
+                } else {
+                    "the host's report is not ok: a call failed or a peer diverged, see its messages"
+                        .to_owned()
+                },
+            },
+            Check {
+                passed: server.entities >= self.cubes + self.peers.len() as u64,
+                sentence: format!(
+                    "the host had {} entities at once, for {} cubes and {} avatars",
+                    server.entities,
+                    self.cubes,
+                    self.peers.len()
+                ),
+            },
+            Check {
+                passed: server.entities_moved > 0,
+                sentence: format!("players pushed {} of {} cubes", server.entities_moved, self.cubes),
+            },
+            Check {
+                passed: ticks > 0 && distinct as f64 >= MIN_DISTINCT * ticks as f64,
+                sentence: format!(
+                    "the host hashed {ticks} ticks, and {distinct} of the hashes are different"
+                ),
+            },
+        ]
+    }
+
+    fn peer_checks(&self, peer: &PeerRun) -> Vec<Check> {
+        let PeerRun { report, comparison } = peer;
+        let name = &report.name;
+        let same = match comparison.first_difference {
+            None => Check {
+                passed: comparison.compared > 0,
+                sentence: format!(
+                    "{name} saw what the host had in all {} compared ticks",
+                    comparison.compared
+                ),
+            },
+            Some(first) => Check {
+                passed: false,
+                sentence: format!(
+                    "{name} saw something else than the host at tick {}: hash {:016x} instead of {:016x} \
+                     ({} of {} ticks differ)",
+                    first.tick, first.peer, first.host, comparison.diverged, comparison.compared
+                ),
+            },
+        };
+        let complete_ticks = peer.complete_ticks();
+        let complete = complete_ticks as f64;
+        let compared = comparison.compared as f64;
+        // Both count: a peer that was live and received nothing has started nothing either.
+        let due = (self.seconds * self.server.tick_hz).max(report.started_ticks as f64);
+        let mut checks = vec![
+            same,
+            Check {
+                passed: complete > 0.0 && compared >= MIN_COMPARED * complete,
+                sentence: format!(
+                    "{name}: {} of {} complete ticks compared, {:.1} % (at least {:.0} %)",
+                    comparison.compared,
+                    complete_ticks,
+                    percent(compared, complete).min(100.0),
+                    MIN_COMPARED * 100.0
+                ),
+            },
+            Check {
+                passed: complete > 0.0 && complete >= MIN_COMPLETE * due,
+                sentence: format!(
+                    "{name}: {} of {:.0} ticks complete, {:.1} % (at least {:.0} %)",
+                    complete_ticks,
+                    due,
+                    percent(complete, due).min(100.0),
+                    MIN_COMPLETE * 100.0
+                ),
+            },
+        ];
+        if self.peers.len() > 1 {
+            checks.push(Check {
+                passed: report.pose_error_mm_p99.is_some(),
+                sentence: match (report.pose_error_mm_p50, report.pose_error_mm_p99) {
+                    (Some(p50), Some(p99)) => {
+                        format!(
+                            "{name} showed the others {p50:.2} mm (99 %: {p99:.2} mm) from where they were"
+                        )
+                    }
+                    _ => format!("{name} never showed another player"),
+                },
+            });
+        }
+        checks
+    }
+
+    /// What `--json` writes.
+    pub fn report(&self, ok: bool) -> DemoReport {
+        let peers = self.peers.iter().map(|peer @ PeerRun { report, comparison }| DemoPeer {
+            name: report.name.clone(),
+            language: report.language.clone(),
+            transport: report.transport.clone(),
+            rtt_ms_p50: report.rtt_ms_p50,
+            rtt_ms_p99: report.rtt_ms_p99,
+            in_bytes_per_s: report.in_bytes_per_s,
+            out_bytes_per_s: report.out_bytes_per_s,
+            pose_error_mm_p50: report.pose_error_mm_p50,
+            pose_error_mm_p99: report.pose_error_mm_p99,
+            complete_ticks: peer.complete_ticks(),
+            compared_ticks: comparison.compared,
+            diverged_ticks: comparison.diverged,
+        });
+        DemoReport {
+            ok,
+            seconds: self.server.seconds,
+            tick_hz: self.server.tick_hz,
+            tick_ms_p99: self.server.tick_ms_p99,
+            deadline_misses: self.server.deadline_misses,
+            entities: self.server.entities,
+            entities_moved: self.server.entities_moved,
+            peers: peers.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICKS: u32 = 900;
+
+    /// Ten good seconds of two peers; `change` spoils them.
+    fn run(change: impl FnOnce(&mut Run)) -> Run {
+        let hashes = |ticks: u32| (1..=ticks).map(|tick| (tick, u64::from(tick) * 3)).collect::<Vec<_>>();
+        let peer = |name: &str| PeerRun {
+            report: ClientReport {
+                name: name.to_owned(),
+                complete_ticks: TICKS.into(),
+                started_ticks: TICKS.into(),
+                pose_error_mm_p50: Some(0.4),
+                pose_error_mm_p99: Some(0.9),
+                ..ClientReport::default()
+            },
+            comparison: {
+                let mut comparison = Comparison::default();
+                comparison.add(hashes(TICKS));
+                comparison
+            },
+        };
+        let mut run = Run {
+            seconds: 10.0,
+            cubes: 400,
+            server: ServerReport {
+                ok: true,
+                seconds: 11.0,
+                tick_hz: 90.0,
+                entities: 402,
+                entities_moved: 20,
+                ..ServerReport::default()
+            },
+            host: HostTicks::default(),
+            peers: vec![peer("cpp-0"), peer("rust-1")],
+        };
+        run.host.add(hashes(TICKS + 50));
+        change(&mut run);
+        let host = run.host.clone();
+        run.peers.iter_mut().for_each(|peer| peer.comparison.settle(&host));
+        run
+    }
+
+    fn failures(change: impl FnOnce(&mut Run)) -> Vec<String> {
+        run(change).checks().into_iter().filter(|check| !check.passed).map(|check| check.sentence).collect()
+    }
+
+    fn only_failure(change: impl FnOnce(&mut Run)) -> String {
+        let failures = failures(change);
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        failures.into_iter().next().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_good_run_passes_everything() {
+        let run = run(|_| {});
+        assert_eq!(run.checks().len(), 4 + 2 * 4);
+        assert!(run.checks().iter().all(|check| check.passed), "{:#?}", run.checks());
+        let report = run.report(true);
+        assert_eq!((report.peers[1].compared_ticks, report.peers[1].diverged_ticks), (900, 0));
+    }
+
+    #[test]
+    fn one_different_tick_fails_and_names_peer_and_tick() {
+        let sentence = only_failure(|run| {
+            run.host.add(vec![(444, 1)]);
+            run.peers.truncate(1);
+            run.peers[0].report.pose_error_mm_p99 = None; // alone there is nobody to show
+        });
+        assert!(sentence.contains("cpp-0") && sentence.contains("tick 444:"), "{sentence}");
+    }
+
+    #[test]
+    fn a_peer_whose_ticks_were_not_compared_fails() {
+        let hashed = |ticks: u32| (1..=ticks).map(|tick| (tick, u64::from(tick) * 3)).collect::<Vec<_>>();
+        let with = |ticks: u32| {
+            failures(|run| {
+                run.peers[1].comparison = Comparison::default();
+                run.peers[1].comparison.add(hashed(ticks));
+            })
+        };
+        assert_eq!(with(855), Vec::<String>::new(), "95 %");
+        let failed = with(854);
+        assert!(
+            matches!(&failed[..], [one] if one.contains("rust-1") && one.contains("854 of 900")),
+            "{failed:?}"
+        );
+        assert_eq!(with(0).len(), 2, "nothing compared is nothing proved");
+    }
+
+    #[test]
+    fn a_peer_that_missed_ticks_fails() {
+        let with = |complete: u64, started: u64| {
+            failures(|run| {
+                run.peers[0].report.complete_ticks = complete;
+                run.peers[0].report.started_ticks = started;
+                run.peers[0].comparison = Comparison::default();
+                run.peers[0].comparison.add((1..=complete as u32).map(|t| (t, u64::from(t) * 3)).collect());
+            })
+        };
+        assert_eq!(with(720, 720), Vec::<String>::new(), "80 %");
+        assert!(with(719, 719)[0].contains("cpp-0: 719 of 900"), "few arrived in ten seconds at 90 Hz");
+        assert!(with(800, 1001)[0].contains("800 of 1001"), "many arrived and stayed incomplete");
+        assert!(with(0, 0).len() >= 3);
+    }
+
+    #[test]
+    fn a_world_without_motion_or_without_cubes_fails() {
+        assert!(only_failure(|run| run.server.entities_moved = 0).contains("pushed 0"));
+        assert!(only_failure(|run| run.server.entities = 401).contains("401 entities"));
+        assert!(only_failure(|run| run.server.ok = false).contains("not ok"));
+        let still = failures(|run| {
+            run.host = HostTicks::default();
+            run.host.add((1..=950).map(|tick| (tick, 9)).collect());
+            for peer in &mut run.peers {
+                peer.comparison = Comparison::default();
+                peer.comparison.add((1..=TICKS).map(|tick| (tick, 9)).collect());
+            }
+        });
+        assert!(matches!(&still[..], [one] if one.contains("1 of the hashes")), "{still:?}");
+    }
+
+    #[test]
+    fn a_peer_that_saw_nobody_fails() {
+        let sentence = only_failure(|run| run.peers[0].report.pose_error_mm_p99 = None);
+        assert!(sentence.contains("cpp-0 never"), "{sentence}");
+    }
+}

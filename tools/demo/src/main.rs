@@ -1,0 +1,191 @@
+//! The demo: a host and peers of several languages in one session, each a process of its own, watched and compared.
+//!
+//! `play` starts and watches the processes, `compare` sets their hash files side by side, `judge` says whether the run
+//! was good, `screen` and `summary` tell it. The samples' side is laid down in samples/README.md.
+
+mod compare;
+mod crew;
+mod judge;
+mod paint;
+mod places;
+mod play;
+mod report;
+mod screen;
+mod status;
+mod summary;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+
+use crate::judge::Check;
+use crate::paint::Ink;
+use crate::places::Places;
+use crate::play::{Patience, Plan, PlayError, play};
+use crate::report::DemoReport;
+use crate::screen::Screen;
+
+/// Cubes in the world.
+const CUBES: u64 = 400;
+/// A smoke test is short, and has one peer of each language.
+const SMOKE_SECONDS: u32 = 5;
+const SMOKE_PEERS: usize = 3;
+
+/// A C++ host and peers in C++, C# and Rust share one 90 Hz session over QUIC, each a process of its own. Shows how
+/// they do, then compares what each of them saw in every tick.
+#[derive(Debug, Parser)]
+#[command(name = "theta-demo", bin_name = "./x demo", version)]
+struct Arguments {
+    /// How long the peers stay.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// How many peers, 1 to 7; the languages take turns.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=7))]
+    peers: u8,
+    /// Write the results there.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Keep the hashes and reports of every process in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// Start nothing: judge the files of a folder that --keep wrote.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["keep", "smoke"])]
+    check: Option<PathBuf>,
+    /// A short run that lists every check, and proves that a forged hash is found.
+    #[arg(long, conflicts_with_all = ["seconds", "peers"])]
+    smoke: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
+            eprintln!("theta-demo: cannot take signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let mut screen = Screen::new(arguments.smoke);
+    match run(&arguments, &mut screen, &stop) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            screen.clear();
+            eprintln!("theta-demo: {error}");
+            if let Some(play) = error.downcast_ref::<PlayError>() {
+                for line in play.errors() {
+                    eprintln!("    {line}");
+                }
+                if matches!(play, PlayError::Interrupted) {
+                    return ExitCode::from(130);
+                }
+            }
+            if let Some(path) = &arguments.json
+                && let Err(error) = DemoReport::of_nothing().write(path)
+            {
+                eprintln!("theta-demo: {error}");
+            }
+            if arguments.smoke {
+                println!("0 passed, 1 failed");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A folder for the files of a run; removed at the end unless somebody wants it.
+struct Folder {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Folder {
+    fn new(kept: Option<&Path>) -> std::io::Result<Self> {
+        let path = kept.map_or_else(
+            || std::env::temp_dir().join(format!("theta-demo-{}", std::process::id())),
+            Path::to_owned,
+        );
+        std::fs::create_dir_all(&path)?;
+        Ok(Self { path: path.canonicalize()?, is_kept: kept.is_some() })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // A folder that stays behind in the system's temporary files does no harm.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn run(
+    arguments: &Arguments,
+    screen: &mut Screen,
+    stop: &AtomicBool,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    if let Some(folder) = &arguments.check {
+        return conclude(arguments, folder, screen);
+    }
+    let (seconds, peers) = if arguments.smoke {
+        (SMOKE_SECONDS, SMOKE_PEERS)
+    } else {
+        (arguments.seconds, usize::from(arguments.peers))
+    };
+    let plan = Plan::new(f64::from(seconds), peers, CUBES);
+    let places = Places::find();
+    let motion = places.motion();
+    let title = format!("Theta: one world, {} processes, 90 ticks a second over QUIC", peers + 1);
+    let title = screen.style().ink(Ink::Bold, &title);
+    screen.say(&format!("\n {title}"));
+    let folder = Folder::new(arguments.keep.as_deref())?;
+    // What an earlier run left there would be taken for this one's.
+    for entry in std::fs::read_dir(&folder.path)? {
+        let path = entry?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if matches!(extension, Some("hashes" | "json")) || path.ends_with("ticket") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    play(&plan, &places, &motion, &folder.path, Patience::default(), screen, stop)?;
+    conclude(arguments, &folder.path, screen)
+}
+
+/// Judges the files of a run and tells it.
+fn conclude(
+    arguments: &Arguments,
+    folder: &Path,
+    screen: &mut Screen,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    let (plan, run) = verdict::load(folder)?;
+    let mut checks = run.checks();
+    if arguments.smoke {
+        checks.push(verdict::forged_hash_is_found(folder, &plan)?);
+    }
+    let ok = checks.iter().all(|check| check.passed);
+    if let Some(path) = &arguments.json {
+        run.report(ok).write(path)?;
+    }
+    screen.clear();
+    let style = screen.style();
+    for line in summary::summary(&run, &plan, &checks, summary::load().as_deref(), style) {
+        screen.say(&line);
+    }
+    screen.say("");
+    if arguments.smoke {
+        tell_all(&checks, screen);
+    }
+    Ok(ok)
+}
+
+fn tell_all(checks: &[Check], screen: &mut Screen) {
+    for check in checks {
+        screen.say(&format!("{}: {}", if check.passed { "ok" } else { "FAILED" }, check.sentence));
+    }
+    let passed = checks.iter().filter(|check| check.passed).count();
+    screen.say(&format!("{passed} passed, {} failed", checks.len() - passed));
+}
