@@ -72,6 +72,15 @@ compile() { # compile COMPILER NAME SOURCE FLAGS..: says whether it did
 # What the programs include: the header's functions, the snapshot, the table of poses.
 functions() { grep -oE '\btheta_[a-z0-9_]+\(' "$header" | tr -d '(' | sort -u; }
 functions | sed 's/.*/FUNCTION(&)/' >"$build/functions.inc"
+# Each function and the thread class that ends its comment.
+classes() {
+  awk '
+    /^\/\*\*/ { class = "" }
+    match($0, /\[(any|serial|init)\]/) { class = substr($0, RSTART + 1, RLENGTH - 2) }
+    /^THETA_API/ { declared = 1 }
+    declared && match($0, /theta_[a-z0-9_]+\(/) { declared = 0; print substr($0, RSTART, RLENGTH - 1), class }
+  ' "$header"
+}
 python3 - "$root" "$build" <<'PYTHON'
 import json, sys
 root, build = sys.argv[1:]
@@ -122,10 +131,10 @@ compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
 if compile "$cc" example "$build/example.c" -std=c99; then
   check "the example of docs/c-api.md" env LD_LIBRARY_PATH="$build" timeout 60 "$build/example"
 fi
-for function in $(functions); do
-  check "$function is not in the table of docs/c-api.md" \
-    grep -q "^| \`$function\` | \[\(any\|serial\|init\)\] |" "$root/docs/c-api.md"
-done
+while read -r function class; do
+  check "$function [$class] is not in the table of docs/c-api.md" \
+    grep -q "^| \`$function\` | \[$class\] |" "$root/docs/c-api.md"
+done < <(classes)
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

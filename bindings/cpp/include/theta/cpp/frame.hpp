@@ -137,11 +137,12 @@ private:
     detail::owned<theta_frame, &detail::release> handle_;
 };
 
-/// A batch of column writes of one tick. Any number of threads may fill it with rows of different entities. `commit` ends
-/// it; so does going out of scope. What counts as changed is the quantised value: write whole columns without comparing.
+/// A batch of column writes of one tick. Any number of threads may fill it with rows of different entities. `commit`
+/// ends it; so does going out of scope. What counts as changed is the quantised value: write whole columns without
+/// comparing.
 ///
-/// Each call reports what it clamped or ignored; how many rows changed and which entities were not there is known when
-/// the batches are applied, and stands in the report of `commit`.
+/// Each call reports what it clamped or ignored; how many values changed and which entities were not there is known
+/// when the batches are applied, and stands in the report of `commit`.
 class write {
 public:
     write() noexcept = default;

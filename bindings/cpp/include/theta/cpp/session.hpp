@@ -23,9 +23,9 @@ namespace theta {
 
 /// How to host. Zeros and nulls mean the default.
 struct host_options {
-    std::string_view bind_address = "127.0.0.1:0";
-    std::uint32_t max_peers = 0;     ///< 0 = 16
-    std::uint32_t tick_rate_hz = 0;  ///< 0 = 90
+    std::string_view bind_address = {};  ///< "ip:port"; empty = 127.0.0.1:0 in dev mode, else 0.0.0.0:0
+    std::uint32_t max_peers = 0;         ///< 0 = 16
+    std::uint32_t tick_rate_hz = 0;      ///< 0 = 90
     theta::basis basis = basis::openxr;
     role default_role = role::unset;       ///< unset = editor
     bool dev_mode = false;                 ///< no ticket needed; loopback addresses only
@@ -233,7 +233,7 @@ public:
             return theta_session_ticket(raw(), out, capacity, length);
         });
     }
-    /// A signed ticket for a role, a time and, if wanted, one identity.
+    /// A signed ticket: this identity may enter with this role until then. Stolen, it opens nothing without the key.
     [[nodiscard]] result<std::string> issue_ticket(const ticket_request& request) const noexcept {
         auto wanted = detail::sized<theta_ticket_desc>();
         wanted.role = static_cast<std::uint32_t>(request.role);

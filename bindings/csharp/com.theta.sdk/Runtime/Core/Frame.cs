@@ -88,7 +88,7 @@ namespace Theta
         {
             uint written = 0;
             int status = NativeMethods.theta_frame_read(
-                Native, component, field, 0, destination, (ulong)strideBytes, (uint)capacity, &written);
+                Native, component, field, 0, destination, (ulong)strideBytes, (uint)Math.Max(capacity, 0), &written);
             count = (int)written;
             return (ThetaStatus)status;
         }

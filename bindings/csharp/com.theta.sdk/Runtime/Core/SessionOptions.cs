@@ -7,15 +7,15 @@ namespace Theta
     /// <summary>Options of a hosted session.</summary>
     public sealed class ThetaHostOptions
     {
-        /// <summary>Address and UDP port to bind; port 0 takes a free one.</summary>
-        public string BindAddress = "127.0.0.1:0";
+        /// <summary>"ip:port" to listen on; port 0 takes a free one. Null = 127.0.0.1:0 in dev mode, 0.0.0.0:0 otherwise.</summary>
+        public string BindAddress;
         /// <summary>Peers at most; 0 = 16.</summary>
         public int MaxPeers;
         /// <summary>Ticks per second; 0 = 90.</summary>
         public int TickRateHz;
         /// <summary>Basis of this application's structs.</summary>
         public ThetaBasis Basis = SessionOptions.DefaultBasis;
-        /// <summary>Role of whoever joins without one in the ticket.</summary>
+        /// <summary>Dev mode: role of whoever joins without a member ticket; Default = editor.</summary>
         public ThetaRole DefaultRole = ThetaRole.Default;
         /// <summary>No ticket needed; loopback addresses only.</summary>
         public bool DevMode;

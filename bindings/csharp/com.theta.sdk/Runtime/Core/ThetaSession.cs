@@ -107,7 +107,8 @@ namespace Theta
             }
         }
 
-        /// <summary>Lists the peers. Truncated when the buffer is short; <paramref name="count"/> is then how many there are.</summary>
+        /// <summary>Lists the peers. Truncated when the buffer is short; <paramref name="count"/> is then how many there are.
+        /// Any thread.</summary>
         public unsafe ThetaStatus GetPeers(Span<PeerInfo> destination, out int count)
         {
             uint written = 0;
@@ -122,7 +123,8 @@ namespace Theta
             return (ThetaStatus)status;
         }
 
-        /// <summary>Counters of the link to a peer; 0 on a client means its host.</summary>
+        /// <summary>Counters of the link to a peer, up to a tenth of a second old; 0 on a client means its host. Any
+        /// thread.</summary>
         public unsafe ThetaStatus GetStatistics(uint peer, out ThetaStatistics statistics)
         {
             ThetaStatistics filled = default(ThetaStatistics);
