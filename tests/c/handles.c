@@ -2,8 +2,8 @@
    for a foreign runtime or of one that was shut down, and null where an address is needed. Each must give its own
    status and a sentence, and none may crash.
 
-   The table below has one row per function; run.sh lists the header's functions in functions.inc, and a function
-   without a row (or a row without a function) fails. */
+   The table below has one row per function and handle; run.sh lists the header's functions in functions.inc with how
+   many handles and addresses each takes, and a function whose rows do not test all of them fails. */
 #include "world.h"
 
 typedef enum { NONE, RUNTIME, REGISTRY, SESSION, WRITE, FRAME, KINDS } kind;
@@ -25,12 +25,15 @@ static double f64;
 static uint8_t bytes[64];
 static char text[64];
 
-/* NAME_handle calls with a given handle and good arguments; NAME_null with a live handle and null for every pointer
-   that must not be. */
-#define CALL(name, expression) \
-  static theta_status name##_handle(uint64_t bits) { return expression; }
-#define NULLS(name, expression) \
-  static theta_status name##_null(void) { return expression; }
+/* call_NAME calls with `bits` as the handle under test, good arguments, and null as address number `null` (from 1, in
+   the header's order; 0: none). */
+#define CALL(name, expression)                                      \
+  static theta_status call_##name(uint64_t bits, int null) {        \
+    (void)bits;                                                     \
+    (void)null;                                                     \
+    return expression;                                              \
+  }
+#define ADDRESS(number, address) (null == (number) ? NULL : (address))
 
 static theta_runtime_config runtime_config = THETA_RUNTIME_CONFIG_INIT;
 static theta_host_config host_config = THETA_HOST_CONFIG_INIT;
@@ -46,6 +49,7 @@ static theta_input input = THETA_INPUT_INIT;
 static theta_event event;
 static theta_peer_info peer_info;
 static theta_entity_row entity_row;
+static theta_runtime runtime_out;
 static theta_registry registry_out;
 static theta_session session_out;
 static theta_write write_out;
@@ -53,134 +57,150 @@ static theta_frame frame_out;
 static body body_row;
 static const char ticket_text[] = "theta://127.0.0.1:9";
 
-NULLS(theta_last_error, theta_last_error(NULL))
-NULLS(theta_component_id, theta_component_id(NULL, 3, NULL))
-NULLS(theta_identity_public_key, theta_identity_public_key(NULL, NULL))
-NULLS(theta_runtime_create, theta_runtime_create(NULL, NULL))
+static theta_error_info error_info = THETA_ERROR_INFO_INIT;
+static uint8_t key[32];
+
+CALL(theta_last_error, theta_last_error(ADDRESS(1, &error_info)))
+CALL(theta_component_id, theta_component_id(ADDRESS(1, "a.b"), 3, ADDRESS(2, &u64)))
+CALL(theta_identity_public_key, theta_identity_public_key(ADDRESS(1, key), ADDRESS(2, bytes)))
+CALL(theta_runtime_create, theta_runtime_create(ADDRESS(1, &runtime_config), ADDRESS(2, &runtime_out)))
 CALL(theta_runtime_shutdown, theta_runtime_shutdown(runtime(bits), 10, NULL))
 CALL(theta_runtime_detach, theta_runtime_detach(runtime(bits)))
-CALL(theta_registry_create, theta_registry_create(runtime(bits), &registry_out))
-NULLS(theta_registry_create, theta_registry_create(runtime(live[RUNTIME]), NULL))
-CALL(theta_registry_add, theta_registry_add(registry(bits), &component_desc, &u64))
-NULLS(theta_registry_add, theta_registry_add(registry(live[REGISTRY]), NULL, NULL))
-CALL(theta_registry_schema_hash, theta_registry_schema_hash(registry(bits), &u64))
-NULLS(theta_registry_schema_hash, theta_registry_schema_hash(registry(live[REGISTRY]), NULL))
-CALL(theta_registry_manifest, theta_registry_manifest(registry(bits), text, sizeof text, &u64))
-NULLS(theta_registry_manifest, theta_registry_manifest(registry(live[REGISTRY]), NULL, 5, NULL))
+CALL(theta_registry_create, theta_registry_create(runtime(bits), ADDRESS(1, &registry_out)))
+CALL(theta_registry_add, theta_registry_add(registry(bits), ADDRESS(1, &component_desc), &u64))
+CALL(theta_registry_schema_hash, theta_registry_schema_hash(registry(bits), ADDRESS(1, &u64)))
+CALL(theta_registry_manifest,
+     theta_registry_manifest(registry(bits), ADDRESS(1, text), sizeof text, ADDRESS(2, &u64)))
 CALL(theta_registry_destroy, theta_registry_destroy(registry(bits)))
 
 /* Two handles: the runtime's, and below the registry's. */
-CALL(theta_session_host, theta_session_host(runtime(bits), registry(live[REGISTRY]), &host_config, &session_out))
-NULLS(theta_session_host, theta_session_host(runtime(live[RUNTIME]), registry(live[REGISTRY]), NULL, NULL))
-CALL(theta_session_join, theta_session_join(runtime(bits), registry(live[REGISTRY]), &join_config, &session_out))
-NULLS(theta_session_join, theta_session_join(runtime(live[RUNTIME]), registry(live[REGISTRY]), NULL, NULL))
+CALL(theta_session_host, theta_session_host(runtime(bits), registry(live[REGISTRY]), ADDRESS(1, &host_config),
+                                            ADDRESS(2, &session_out)))
+CALL(theta_session_join, theta_session_join(runtime(bits), registry(live[REGISTRY]), ADDRESS(1, &join_config),
+                                            ADDRESS(2, &session_out)))
 CALL(host_registry, theta_session_host(runtime(live[RUNTIME]), registry(bits), &host_config, &session_out))
 CALL(join_registry, theta_session_join(runtime(live[RUNTIME]), registry(bits), &join_config, &session_out))
 
 CALL(theta_session_destroy, theta_session_destroy(session(bits)))
 CALL(theta_session_leave, theta_session_leave(session(bits)))
-CALL(theta_session_info_get, theta_session_info_get(session(bits), &session_info))
-NULLS(theta_session_info_get, theta_session_info_get(session(live[SESSION]), NULL))
-CALL(theta_session_poll, theta_session_poll(session(bits), &event, sizeof event, 1, &u32))
-NULLS(theta_session_poll, theta_session_poll(session(live[SESSION]), NULL, sizeof event, 1, NULL))
-CALL(theta_session_text, theta_session_text(session(bits), 1, bytes, sizeof bytes, &u64))
-NULLS(theta_session_text, theta_session_text(session(live[SESSION]), 1, NULL, 5, NULL))
-CALL(theta_session_admit, theta_session_admit(session(bits), 1, THETA_ROLE_EDITOR, NULL, 0))
-NULLS(theta_session_admit, theta_session_admit(session(live[SESSION]), 1, THETA_ROLE_EDITOR, NULL, 5))
-CALL(theta_session_deny, theta_session_deny(session(bits), 1, "no", 2))
-NULLS(theta_session_deny, theta_session_deny(session(live[SESSION]), 1, NULL, 5))
-CALL(theta_session_kick, theta_session_kick(session(bits), 1, "no", 2))
-NULLS(theta_session_kick, theta_session_kick(session(live[SESSION]), 1, NULL, 5))
+CALL(theta_session_info_get, theta_session_info_get(session(bits), ADDRESS(1, &session_info)))
+CALL(theta_session_poll,
+     theta_session_poll(session(bits), ADDRESS(1, &event), sizeof event, 1, ADDRESS(2, &u32)))
+CALL(theta_session_text,
+     theta_session_text(session(bits), 1, ADDRESS(1, bytes), sizeof bytes, ADDRESS(2, &u64)))
+CALL(theta_session_admit, theta_session_admit(session(bits), 1, THETA_ROLE_EDITOR, ADDRESS(1, bytes), 5))
+CALL(theta_session_deny, theta_session_deny(session(bits), 1, ADDRESS(1, "no"), 2))
+CALL(theta_session_kick, theta_session_kick(session(bits), 1, ADDRESS(1, "no"), 2))
 CALL(theta_session_loaded, theta_session_loaded(session(bits)))
-CALL(theta_session_peers, theta_session_peers(session(bits), &peer_info, sizeof peer_info, 1, &u32))
-NULLS(theta_session_peers, theta_session_peers(session(live[SESSION]), NULL, sizeof peer_info, 1, NULL))
-CALL(theta_session_statistics, theta_session_statistics(session(bits), 0, &statistics))
-NULLS(theta_session_statistics, theta_session_statistics(session(live[SESSION]), 0, NULL))
-CALL(theta_session_ticket, theta_session_ticket(session(bits), text, sizeof text, &u64))
-NULLS(theta_session_ticket, theta_session_ticket(session(live[SESSION]), NULL, 5, NULL))
-CALL(theta_session_issue_ticket, theta_session_issue_ticket(session(bits), &ticket_desc, text, sizeof text, &u64))
-NULLS(theta_session_issue_ticket, theta_session_issue_ticket(session(live[SESSION]), NULL, NULL, 5, NULL))
-CALL(theta_session_ticks_due, theta_session_ticks_due(session(bits), 0, 1, &u32))
-NULLS(theta_session_ticks_due, theta_session_ticks_due(session(live[SESSION]), 0, 1, NULL))
-CALL(theta_session_tick, theta_session_tick(session(bits), &u32))
-NULLS(theta_session_tick, theta_session_tick(session(live[SESSION]), NULL))
-CALL(theta_session_render_tick, theta_session_render_tick(session(bits), 0, &f64))
-NULLS(theta_session_render_tick, theta_session_render_tick(session(live[SESSION]), 0, NULL))
-CALL(theta_entity_spawn, theta_entity_spawn(session(bits), &spawn_desc, &u64))
-NULLS(theta_entity_spawn, theta_entity_spawn(session(live[SESSION]), NULL, NULL))
+CALL(theta_session_peers,
+     theta_session_peers(session(bits), ADDRESS(1, &peer_info), sizeof peer_info, 1, ADDRESS(2, &u32)))
+CALL(theta_session_statistics, theta_session_statistics(session(bits), 0, ADDRESS(1, &statistics)))
+CALL(theta_session_ticket,
+     theta_session_ticket(session(bits), ADDRESS(1, text), sizeof text, ADDRESS(2, &u64)))
+CALL(theta_session_issue_ticket, theta_session_issue_ticket(session(bits), ADDRESS(1, &ticket_desc),
+                                                            ADDRESS(2, text), sizeof text, ADDRESS(3, &u64)))
+CALL(theta_session_ticks_due, theta_session_ticks_due(session(bits), 0, 1, ADDRESS(1, &u32)))
+CALL(theta_session_tick, theta_session_tick(session(bits), ADDRESS(1, &u32)))
+CALL(theta_session_render_tick, theta_session_render_tick(session(bits), 0, ADDRESS(1, &f64)))
+CALL(theta_entity_spawn, theta_entity_spawn(session(bits), ADDRESS(1, &spawn_desc), ADDRESS(2, &u64)))
 CALL(theta_entity_despawn, theta_entity_despawn(session(bits), 1))
 CALL(theta_entity_set_owner, theta_entity_set_owner(session(bits), 1, 0))
 CALL(theta_entity_set_parent, theta_entity_set_parent(session(bits), 1, 0))
 CALL(theta_entity_set_host_tag, theta_entity_set_host_tag(session(bits), 1, 0))
-CALL(theta_write_begin, theta_write_begin(session(bits), &write_out))
-NULLS(theta_write_begin, theta_write_begin(session(live[SESSION]), NULL))
-CALL(theta_write_rows, theta_write_rows(write_of(bits), component, 0, &u64, 1, &body_row, sizeof body_row, NULL))
-NULLS(theta_write_rows, theta_write_rows(write_of(live[WRITE]), component, 0, NULL, 1, NULL, sizeof body_row, NULL))
+CALL(theta_write_begin, theta_write_begin(session(bits), ADDRESS(1, &write_out)))
+CALL(theta_write_rows, theta_write_rows(write_of(bits), component, 0, ADDRESS(1, &u64), 1, ADDRESS(2, &body_row),
+                                        sizeof body_row, NULL))
 CALL(theta_write_commit, theta_write_commit(write_of(bits)))
-CALL(theta_write_commit_report, theta_write_commit_report(write_of(bits), &write_report))
-NULLS(theta_write_commit_report, theta_write_commit_report(write_of(live[WRITE]), NULL))
-CALL(theta_frame_acquire, theta_frame_acquire(session(bits), THETA_FRAME_NEWEST, &frame_out))
-NULLS(theta_frame_acquire, theta_frame_acquire(session(live[SESSION]), THETA_FRAME_NEWEST, NULL))
+CALL(theta_write_commit_report, theta_write_commit_report(write_of(bits), ADDRESS(1, &write_report)))
+CALL(theta_frame_acquire, theta_frame_acquire(session(bits), THETA_FRAME_NEWEST, ADDRESS(1, &frame_out)))
 CALL(theta_frame_release, theta_frame_release(frame(bits)))
-CALL(theta_frame_info_get, theta_frame_info_get(frame(bits), &frame_info))
-NULLS(theta_frame_info_get, theta_frame_info_get(frame(live[FRAME]), NULL))
-CALL(theta_frame_entities, theta_frame_entities(frame(bits), 0, &entity_row, sizeof entity_row, 1, &u32))
-NULLS(theta_frame_entities, theta_frame_entities(frame(live[FRAME]), 0, NULL, sizeof entity_row, 1, NULL))
-CALL(theta_frame_read, theta_frame_read(frame(bits), component, 0, 0, &body_row, sizeof body_row, 1, &u32))
-NULLS(theta_frame_read, theta_frame_read(frame(live[FRAME]), component, 0, 0, NULL, sizeof body_row, 1, NULL))
-CALL(theta_frame_payload, theta_frame_payload(frame(bits), 1, bytes, sizeof bytes, &u64))
-NULLS(theta_frame_payload, theta_frame_payload(frame(live[FRAME]), 1, NULL, 5, NULL))
-CALL(theta_session_send_input, theta_session_send_input(session(bits), &input))
-NULLS(theta_session_send_input, theta_session_send_input(session(live[SESSION]), NULL))
-CALL(theta_session_input, theta_session_input(session(bits), 1, &input))
-NULLS(theta_session_input, theta_session_input(session(live[SESSION]), 1, NULL))
-CALL(theta_session_sample,
-     theta_session_sample(session(bits), component, 0, &u64, 1, 1.0, &body_row, sizeof body_row, NULL))
-NULLS(theta_session_sample,
-      theta_session_sample(session(live[SESSION]), component, 0, NULL, 1, 1.0, NULL, sizeof body_row, NULL))
+CALL(theta_frame_info_get, theta_frame_info_get(frame(bits), ADDRESS(1, &frame_info)))
+CALL(theta_frame_entities,
+     theta_frame_entities(frame(bits), 0, ADDRESS(1, &entity_row), sizeof entity_row, 1, ADDRESS(2, &u32)))
+CALL(theta_frame_read, theta_frame_read(frame(bits), component, 0, 0, ADDRESS(1, &body_row), sizeof body_row, 1,
+                                        ADDRESS(2, &u32)))
+CALL(theta_frame_payload, theta_frame_payload(frame(bits), 1, ADDRESS(1, bytes), sizeof bytes, ADDRESS(2, &u64)))
+CALL(theta_session_send_input, theta_session_send_input(session(bits), ADDRESS(1, &input)))
+CALL(theta_session_input, theta_session_input(session(bits), 1, ADDRESS(1, &input)))
+CALL(theta_session_sample, theta_session_sample(session(bits), component, 0, ADDRESS(1, &u64), 1, 1.0,
+                                                ADDRESS(2, &body_row), sizeof body_row, NULL))
 
 typedef struct {
   const char *name; /* the header's */
   kind handle;      /* of the handle under test; NONE = takes none */
-  theta_status (*with_handle)(uint64_t bits);
-  theta_status (*with_null)(void); /* NULL: takes no address that must not be null */
+  int addresses;    /* that must not be null: the first ones of the function */
+  int optional;     /* that may be null: the last ones */
+  theta_status (*call)(uint64_t bits, int null);
 } row;
 
-#define BOTH(name, kind) {#name, kind, name##_handle, name##_null}
-#define HANDLE_ONLY(name, kind) {#name, kind, name##_handle, NULL}
-#define NULL_ONLY(name) {#name, NONE, NULL, name##_null}
-#define NEITHER(name) {#name, NONE, NULL, NULL}
+#define ROW(name, handle, addresses) {#name, handle, addresses, 0, call_##name}
+#define ROW_OPTIONAL(name, handle, addresses) {#name, handle, addresses, 1, call_##name}
+#define NEITHER(name) {#name, NONE, 0, 0, NULL}
 
 static const row rows[] = {
-    NEITHER(theta_abi_version), NEITHER(theta_build_info), NEITHER(theta_status_text),
-    NEITHER(theta_disconnect_text), NEITHER(theta_now_ns), NULL_ONLY(theta_last_error),
-    NULL_ONLY(theta_component_id), NULL_ONLY(theta_identity_public_key), NULL_ONLY(theta_runtime_create),
-    HANDLE_ONLY(theta_runtime_shutdown, RUNTIME), HANDLE_ONLY(theta_runtime_detach, RUNTIME),
-    BOTH(theta_registry_create, RUNTIME), BOTH(theta_registry_add, REGISTRY),
-    BOTH(theta_registry_schema_hash, REGISTRY), BOTH(theta_registry_manifest, REGISTRY),
-    HANDLE_ONLY(theta_registry_destroy, REGISTRY), BOTH(theta_session_host, RUNTIME),
-    BOTH(theta_session_join, RUNTIME), {"theta_session_host", REGISTRY, host_registry_handle, NULL},
-    {"theta_session_join", REGISTRY, join_registry_handle, NULL}, HANDLE_ONLY(theta_session_destroy, SESSION),
-    HANDLE_ONLY(theta_session_leave, SESSION), BOTH(theta_session_info_get, SESSION),
-    BOTH(theta_session_poll, SESSION), BOTH(theta_session_text, SESSION), BOTH(theta_session_admit, SESSION),
-    BOTH(theta_session_deny, SESSION), BOTH(theta_session_kick, SESSION),
-    HANDLE_ONLY(theta_session_loaded, SESSION), BOTH(theta_session_peers, SESSION),
-    BOTH(theta_session_statistics, SESSION), BOTH(theta_session_ticket, SESSION),
-    BOTH(theta_session_issue_ticket, SESSION), BOTH(theta_session_ticks_due, SESSION),
-    BOTH(theta_session_tick, SESSION), BOTH(theta_session_render_tick, SESSION),
-    BOTH(theta_entity_spawn, SESSION), HANDLE_ONLY(theta_entity_despawn, SESSION),
-    HANDLE_ONLY(theta_entity_set_owner, SESSION), HANDLE_ONLY(theta_entity_set_parent, SESSION),
-    HANDLE_ONLY(theta_entity_set_host_tag, SESSION), BOTH(theta_write_begin, SESSION),
-    BOTH(theta_write_rows, WRITE), HANDLE_ONLY(theta_write_commit, WRITE),
-    BOTH(theta_write_commit_report, WRITE), BOTH(theta_frame_acquire, SESSION),
-    HANDLE_ONLY(theta_frame_release, FRAME), BOTH(theta_frame_info_get, FRAME), BOTH(theta_frame_entities, FRAME),
-    BOTH(theta_frame_read, FRAME), BOTH(theta_frame_payload, FRAME), BOTH(theta_session_send_input, SESSION),
-    BOTH(theta_session_input, SESSION), BOTH(theta_session_sample, SESSION),
+    NEITHER(theta_abi_version),
+    NEITHER(theta_build_info),
+    NEITHER(theta_status_text),
+    NEITHER(theta_disconnect_text),
+    NEITHER(theta_now_ns),
+    ROW(theta_last_error, NONE, 1),
+    ROW(theta_component_id, NONE, 2),
+    ROW(theta_identity_public_key, NONE, 2),
+    ROW(theta_runtime_create, NONE, 2),
+    ROW_OPTIONAL(theta_runtime_shutdown, RUNTIME, 0),
+    ROW(theta_runtime_detach, RUNTIME, 0),
+    ROW(theta_registry_create, RUNTIME, 1),
+    ROW_OPTIONAL(theta_registry_add, REGISTRY, 1),
+    ROW(theta_registry_schema_hash, REGISTRY, 1),
+    ROW(theta_registry_manifest, REGISTRY, 2),
+    ROW(theta_registry_destroy, REGISTRY, 0),
+    ROW(theta_session_host, RUNTIME, 2),
+    {"theta_session_host", REGISTRY, 0, 0, call_host_registry},
+    ROW(theta_session_join, RUNTIME, 2),
+    {"theta_session_join", REGISTRY, 0, 0, call_join_registry},
+    ROW(theta_session_destroy, SESSION, 0),
+    ROW(theta_session_leave, SESSION, 0),
+    ROW(theta_session_info_get, SESSION, 1),
+    ROW(theta_session_poll, SESSION, 2),
+    ROW(theta_session_text, SESSION, 2),
+    ROW(theta_session_admit, SESSION, 1),
+    ROW(theta_session_deny, SESSION, 1),
+    ROW(theta_session_kick, SESSION, 1),
+    ROW(theta_session_loaded, SESSION, 0),
+    ROW(theta_session_peers, SESSION, 2),
+    ROW(theta_session_statistics, SESSION, 1),
+    ROW(theta_session_ticket, SESSION, 2),
+    ROW(theta_session_issue_ticket, SESSION, 3),
+    ROW(theta_session_ticks_due, SESSION, 1),
+    ROW(theta_session_tick, SESSION, 1),
+    ROW(theta_session_render_tick, SESSION, 1),
+    ROW(theta_entity_spawn, SESSION, 2),
+    ROW(theta_entity_despawn, SESSION, 0),
+    ROW(theta_entity_set_owner, SESSION, 0),
+    ROW(theta_entity_set_parent, SESSION, 0),
+    ROW(theta_entity_set_host_tag, SESSION, 0),
+    ROW(theta_write_begin, SESSION, 1),
+    ROW_OPTIONAL(theta_write_rows, WRITE, 2),
+    ROW(theta_write_commit, WRITE, 0),
+    ROW(theta_write_commit_report, WRITE, 1),
+    ROW(theta_frame_acquire, SESSION, 1),
+    ROW(theta_frame_release, FRAME, 0),
+    ROW(theta_frame_info_get, FRAME, 1),
+    ROW(theta_frame_entities, FRAME, 2),
+    ROW(theta_frame_read, FRAME, 2),
+    ROW(theta_frame_payload, FRAME, 2),
+    ROW(theta_session_send_input, SESSION, 1),
+    ROW(theta_session_input, SESSION, 1),
+    ROW_OPTIONAL(theta_session_sample, SESSION, 2),
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
-static const char *const functions[] = {
-#define FUNCTION(name) #name,
+/* What the header declares: how many handles and how many addresses each function takes. */
+static const struct {
+  const char *name;
+  int handles, addresses;
+} functions[] = {
+#define FUNCTION(name, handles, addresses) {#name, handles, addresses},
 #include "functions.inc"
 #undef FUNCTION
 };
@@ -200,15 +220,25 @@ static void expect(const row *row, const char *what, theta_status found, theta_s
   }
 }
 
+/* Every function of the header has its rows, one per handle, and they account for each of its addresses; and there is
+   no row of something else. */
 static void table_is_complete(void) {
   size_t f, r;
   for (f = 0; f < FUNCTIONS; ++f) {
-    for (r = 0; r < ROWS && strcmp(functions[f], rows[r].name) != 0; ++r) {
+    int found = 0, handles = 0, addresses = 0;
+    for (r = 0; r < ROWS; ++r) {
+      if (strcmp(functions[f].name, rows[r].name) != 0) continue;
+      ++found;
+      handles += rows[r].handle != NONE;
+      addresses += rows[r].addresses + rows[r].optional;
     }
-    if (!CHECK(r < ROWS)) printf("  %s has no row in handles.c\n", functions[f]);
+    if (!CHECK(found > 0 && handles == functions[f].handles && addresses == functions[f].addresses)) {
+      printf("  %s takes %d handles and %d addresses; its %d rows in handles.c test %d and %d\n", functions[f].name,
+             functions[f].handles, functions[f].addresses, found, handles, addresses);
+    }
   }
   for (r = 0; r < ROWS; ++r) {
-    for (f = 0; f < FUNCTIONS && strcmp(functions[f], rows[r].name) != 0; ++f) {
+    for (f = 0; f < FUNCTIONS && strcmp(functions[f].name, rows[r].name) != 0; ++f) {
     }
     if (!CHECK(f < FUNCTIONS)) printf("  %s is not in the header\n", rows[r].name);
   }
@@ -243,6 +273,8 @@ int main(void) {
   int k;
   join_config.ticket = ticket_text;
   join_config.ticket_length = (uint32_t)strlen(ticket_text);
+  ticket_desc.role = THETA_ROLE_EDITOR;
+  ticket_desc.client_key = key;
   table_is_complete();
 
   /* Of a runtime that is gone. */
@@ -274,22 +306,22 @@ int main(void) {
 
   for (r = 0; r < ROWS; ++r) {
     const row *row = &rows[r];
-    if (row->with_handle != NULL) {
+    if (row->handle != NONE) {
       const uint64_t good = live[row->handle];
-      expect(row, "zero", row->with_handle(0), THETA_E_HANDLE_ZERO);
-      expect(row, "a foreign handle", row->with_handle((good & UINT64_C(0x0000ffffffffffff)) | UINT64_C(0xfffe) << 48),
+      expect(row, "zero", row->call(0, 0), THETA_E_HANDLE_ZERO);
+      expect(row, "a foreign handle", row->call((good & UINT64_C(0x0000ffffffffffff)) | UINT64_C(0xfffe) << 48, 0),
              THETA_E_HANDLE_FOREIGN);
-      expect(row, "a forged kind", row->with_handle(good | UINT64_C(0x70) << 40), THETA_E_HANDLE_KIND);
-      expect(row, "all bits", row->with_handle(UINT64_MAX), THETA_E_HANDLE_KIND);
+      expect(row, "a forged kind", row->call(good | UINT64_C(0x70) << 40, 0), THETA_E_HANDLE_KIND);
+      expect(row, "all bits", row->call(UINT64_MAX, 0), THETA_E_HANDLE_KIND);
       for (k = RUNTIME; k < KINDS; ++k) {
-        if (k != (int)row->handle) expect(row, "another kind", row->with_handle(live[k]), THETA_E_HANDLE_KIND);
+        if (k != (int)row->handle) expect(row, "another kind", row->call(live[k], 0), THETA_E_HANDLE_KIND);
       }
-      expect(row, "a shut down runtime's", row->with_handle(other[row->handle]), THETA_E_SHUT_DOWN);
+      expect(row, "a shut down runtime's", row->call(other[row->handle], 0), THETA_E_SHUT_DOWN);
       if (row->handle != RUNTIME) {
-        expect(row, "a stale handle", row->with_handle(stale[row->handle]), THETA_E_HANDLE_STALE);
+        expect(row, "a stale handle", row->call(stale[row->handle], 0), THETA_E_HANDLE_STALE);
       }
     }
-    if (row->with_null != NULL) expect(row, "null", row->with_null(), THETA_E_NULL);
+    for (k = 1; k <= row->addresses; ++k) expect(row, "null", row->call(live[row->handle], k), THETA_E_NULL);
   }
 
   /* The same slots with other generations: nothing that was forged may reach an object. */

@@ -71,7 +71,6 @@ compile() { # compile COMPILER NAME SOURCE FLAGS..: says whether it did
 
 # What the programs include: the header's functions, the snapshot, the table of poses.
 functions() { grep -oE '\btheta_[a-z0-9_]+\(' "$header" | tr -d '(' | sort -u; }
-functions | sed 's/.*/FUNCTION(&)/' >"$build/functions.inc"
 # Each function and the thread class that ends its comment.
 classes() {
   awk '
@@ -81,9 +80,14 @@ classes() {
     declared && match($0, /theta_[a-z0-9_]+\(/) { declared = 0; print substr($0, RSTART, RLENGTH - 1), class }
   ' "$header"
 }
-python3 - "$root" "$build" <<'PYTHON'
-import json, sys
-root, build = sys.argv[1:]
+python3 - "$root" "$build" "$header" <<'PYTHON'
+import json, re, sys
+root, build, header = sys.argv[1:]
+text = re.sub(r"/\*.*?\*/", "", open(header).read(), flags=re.S)
+with open(f"{build}/functions.inc", "w") as out:
+    for name, parameters in re.findall(r"^THETA_API\s[^;]*?\b(theta_\w+)\(([^;]*)\);", text, flags=re.M):
+        handles = re.findall(r"\bstruct theta_\w+ \w+", parameters)
+        out.write(f"FUNCTION({name}, {len(handles)}, {parameters.count('*')})\n")
 abi = json.load(open(f"{root}/abi/theta.abi.json"))
 with open(f"{build}/layout.inc", "w") as out:
     for s in abi["structs"]:
@@ -102,6 +106,8 @@ with open(f"{build}/basis.inc", "w") as out:
             out.write(f'  {{"{p["name"]}", {row(c["position"])}, {row(c["rotation"])}, {row(c["linear_velocity"])}}},\n')
         out.write("};\n")
 PYTHON
+listed=$(grep -c '^FUNCTION(' "$build/functions.inc")
+check "$listed of the header's functions are in functions.inc" [ "$listed" -eq "$(functions | wc -l)" ]
 # The fenced C block of the page, as a program.
 awk '/^```/ { inside = ($0 == "```c"); next } inside' "$root/docs/c-api.md" >"$build/example.c"
 
