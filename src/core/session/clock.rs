@@ -97,6 +97,12 @@ impl TickClock {
         Self { rate_hz: f64::from(rate_hz.max(1)), phase: None }
     }
 
+    /// Ticks per second.
+    #[must_use]
+    pub const fn rate_hz(&self) -> u32 {
+        self.rate_hz as u32
+    }
+
     /// Takes in that `tick` was sealed at `host_us` on the host's clock, which is ours plus `offset_us`.
     pub fn on_anchor(&mut self, tick: Tick, host_us: u64, offset_us: i64) {
         let ours_us = host_us.wrapping_sub(offset_us as u64) as i64;
@@ -114,9 +120,63 @@ impl TickClock {
     }
 }
 
+/// How far ahead of the host's newest tick an input may be, in milliseconds; what is further ahead is refused.
+pub const MAX_INPUT_LEAD_MS: u32 = 2000;
+
+/// Numbers a peer's inputs: one tick each, never one twice, and back on the clock after it was set back.
+#[derive(Clone, Debug, Default)]
+pub struct InputTicks {
+    newest: Tick,
+    has_held: bool,
+}
+
+impl InputTicks {
+    /// The tick of an input that is sampled when the clock says `due`; `None` to leave this one out.
+    ///
+    /// Two samples within a tick are two ticks. When the clock was set back, every other sample is left out until it
+    /// has caught up, so that the host goes on getting new ones meanwhile; numbers so far ahead that it refuses them
+    /// are given up at once.
+    pub fn next(&mut self, due: Tick, rate_hz: u32) -> Option<Tick> {
+        let ahead = self.newest.0.saturating_sub(due.0);
+        if ahead > rate_hz * MAX_INPUT_LEAD_MS / 1000 {
+            self.newest = due;
+            return Some(due);
+        }
+        self.has_held = ahead > 0 && !self.has_held;
+        if self.has_held {
+            return None;
+        }
+        // A host that lies about its tick may have led us to the last number there is.
+        self.newest = due.max(Tick(self.newest.0.saturating_add(1)));
+        Some(self.newest)
+    }
+
+    /// The application numbered an input itself.
+    pub fn given(&mut self, tick: Tick) {
+        self.newest = tick;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inputs_come_back_to_a_clock_that_was_set_back() {
+        let mut ticks = InputTicks::default();
+        assert_eq!(ticks.next(Tick(100), 90), Some(Tick(100)));
+        assert_eq!(ticks.next(Tick(100), 90), Some(Tick(101)));
+        assert_eq!(ticks.next(Tick(101), 90), Some(Tick(102)));
+        // 40 ticks back: half rate, always something new, and level again after about 40 more.
+        let given: Vec<_> = (62..162).filter_map(|due| ticks.next(Tick(due), 90)).collect();
+        assert!(given.windows(2).all(|pair| pair[0] < pair[1]), "{given:?}");
+        assert!((55..=65).contains(&given.len()), "{}", given.len());
+        assert_eq!(given.last(), Some(&Tick(162)));
+        // A clock that was wrong by hours.
+        assert_eq!(ticks.next(Tick(1_000_000), 90), Some(Tick(1_000_000)));
+        assert_eq!(ticks.next(Tick(170), 90), Some(Tick(170)));
+        assert_eq!(ticks.next(Tick(171), 90), Some(Tick(171)));
+    }
 
     #[test]
     fn the_offset_comes_from_the_fastest_echo() {

@@ -4,7 +4,7 @@
 //! nothing as long as one of the next datagrams arrives. A pose travels at 1/1024 m and 11 bits per quaternion
 //! component (`docs/protocol.md`, "Packed input"); what a receiver hands out is what the wire carried.
 
-use crate::schema::quantise::{dequantise_quat, quantise_quat};
+use crate::schema::quantise::{dequantise_quat, quantise_quat, quat_max_lane};
 use crate::types::Tick;
 use crate::wire::WireError;
 use crate::wire::bits::{BitReader, BitWriter, unzigzag, zigzag};
@@ -79,6 +79,13 @@ pub struct InputSample {
 }
 
 impl InputSample {
+    /// The display time as the message head can say it: not before the sampling, and at most 2^32 - 1 us after it.
+    #[must_use]
+    pub fn sent_display_us(&self) -> u64 {
+        let after = self.target_display_us.saturating_sub(self.sampled_at_us).min(u64::from(u32::MAX));
+        self.sampled_at_us.saturating_add(after)
+    }
+
     /// The sample as every receiver will see it: rounded and clamped to what the wire carries.
     #[must_use]
     pub fn as_sent(&self) -> Self {
@@ -86,7 +93,7 @@ impl InputSample {
         let mut sent = Self {
             input_tick: self.input_tick,
             sampled_at_us: self.sampled_at_us,
-            target_display_us: self.target_display_us,
+            target_display_us: self.sent_display_us(),
             ..Self::default()
         };
         write_body(&mut bits, self);
@@ -111,7 +118,7 @@ pub fn pack(samples: &[InputSample], out: &mut BitWriter) {
         if index > 0 {
             out.put_varint(u64::from(newest.input_tick.since(sample.input_tick)));
             out.put_varint(zigzag(newest.sampled_at_us.wrapping_sub(sample.sampled_at_us) as i64));
-            out.put_varint(zigzag(newest.target_display_us.wrapping_sub(sample.target_display_us) as i64));
+            out.put_varint(zigzag(newest.sent_display_us().wrapping_sub(sample.sent_display_us()) as i64));
         }
         write_body(out, sample);
     }
@@ -201,6 +208,9 @@ fn read_body(bits: &mut BitReader<'_>, sample: &mut InputSample) -> Result<(), W
         let mut lanes = [bits.get(2)?, 0, 0, 0];
         for lane in &mut lanes[1..] {
             *lane = bits.get(u32::from(ROTATION_BITS))?;
+            if *lane > quat_max_lane(ROTATION_BITS) {
+                return Err(WireError::Malformed("rotation of an input"));
+            }
         }
         pose.rotation = dequantise_quat(lanes, ROTATION_BITS);
         if bits.get_bool()? {
@@ -240,7 +250,12 @@ fn put_scaled(out: &mut BitWriter, value: f32, steps_per_unit: f32, bits: u32) {
 }
 
 fn get_scaled(bits: &mut BitReader<'_>, steps_per_unit: f32, width: u32) -> Result<f32, WireError> {
-    Ok((bits.get_zigzag(width)? as f64 / f64::from(steps_per_unit)) as f32)
+    let steps = bits.get_zigzag(width)?;
+    // The range is symmetric: the lowest number of the width is none that a sender writes.
+    if steps == -(1 << (width - 1)) {
+        return Err(WireError::Malformed("number of an input"));
+    }
+    Ok((steps as f64 / f64::from(steps_per_unit)) as f32)
 }
 
 fn get_u32(bits: &mut BitReader<'_>, field: &'static str) -> Result<u32, WireError> {
@@ -292,10 +307,11 @@ mod tests {
             samples.sort_by_key(|sample| core::cmp::Reverse(sample.input_tick));
             let mut bits = BitWriter::new();
             pack(&samples, &mut bits);
-            let read = unpack(bits.bytes(), &samples[0]).unwrap();
+            let read = unpack(bits.bytes(), &samples[0].as_sent()).unwrap();
             let sent: Vec<_> = samples.iter().map(InputSample::as_sent).collect();
             prop_assert_eq!(&read, &sent);
             for (raw, sent) in samples.iter().zip(&sent) {
+                prop_assert!(sent.target_display_us >= sent.sampled_at_us);
                 for (raw, sent) in raw.poses.iter().zip(&sent.poses) {
                     if raw.flags & POSE_VALID == 0 {
                         continue;
@@ -321,6 +337,48 @@ mod tests {
         let mut bits = BitWriter::new();
         pack(&[InputSample { poses: [pose; 3], ..InputSample::default() }], &mut bits);
         assert!(bits.byte_len() <= 42, "{} bytes", bits.byte_len());
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_refused() {
+        let head = InputSample { input_tick: Tick(9), ..InputSample::default() };
+        // One sample; its first pose valid; then a position, or a rotation, or a velocity, or an axis out of range.
+        type Part = fn(&mut BitWriter);
+        let parts: [(&str, Part); 4] = [
+            ("position", |bits| bits.put_zigzag(-(1 << 18), 19)),
+            ("rotation", |bits| {
+                (0..3).for_each(|_| bits.put(0, 19));
+                bits.put(3, 2);
+                bits.put(2047, 11);
+            }),
+            ("velocity", |bits| {
+                (0..3).for_each(|_| bits.put(0, 19));
+                bits.put(3, 2);
+                (0..3).for_each(|_| bits.put(1023, 11));
+                bits.put_bool(true);
+                bits.put_zigzag(-(1 << 13), 14);
+            }),
+            ("axis", |bits| {
+                (0..3).for_each(|_| bits.put(0, 19));
+                bits.put(3, 2);
+                (0..3).for_each(|_| bits.put(1023, 11));
+                bits.put_bool(false);
+                bits.put(0, 4);
+                (0..2).for_each(|_| bits.put_varint(0));
+                bits.put_bool(true);
+                bits.put_zigzag(-(1 << 10), 11);
+            }),
+        ];
+        for (what, part) in parts {
+            let mut bits = BitWriter::new();
+            bits.put(0, 2);
+            bits.put(u64::from(POSE_VALID), 2);
+            part(&mut bits);
+            bits.put(0, 64);
+            bits.put(0, 64);
+            let refused = unpack(bits.bytes(), &head);
+            assert!(matches!(refused, Err(WireError::Malformed(_))), "{what}: {refused:?}");
+        }
     }
 
     #[test]

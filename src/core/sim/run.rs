@@ -216,14 +216,11 @@ impl Simulation {
     }
 
     fn wake_player(&mut self, index: usize) {
+        self.hand_over_parked(index);
         let player = &mut self.players[index];
         if self.now < player.paused_until {
             return;
         }
-        for arrival in core::mem::take(&mut player.parked) {
-            self.hand_to_player(index, arrival);
-        }
-        let player = &mut self.players[index];
         let local = player.local(self.now);
         if let Some(machine) = &mut player.machine
             && machine.next_wake().is_some_and(|wake| wake <= local)
@@ -255,9 +252,17 @@ impl Simulation {
         else {
             return;
         };
-        if self.now < self.players[index].paused_until {
-            self.players[index].parked.push(arrival);
-        } else {
+        // Behind whatever waits from a pause that has just ended.
+        self.players[index].parked.push(arrival);
+        self.hand_over_parked(index);
+    }
+
+    fn hand_over_parked(&mut self, index: usize) {
+        let player = &mut self.players[index];
+        if self.now < player.paused_until {
+            return;
+        }
+        for arrival in core::mem::take(&mut player.parked) {
             self.hand_to_player(index, arrival);
         }
     }
@@ -488,6 +493,8 @@ impl Simulation {
         player.may_end = false;
         player.checker = PeerChecker::default();
         player.paused_until = Time(0);
+        // What came for the old session while it was paused and over belongs to nobody.
+        player.parked.clear();
         // Both ends of the simulated link see the same channel.
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
         let opened =

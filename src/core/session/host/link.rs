@@ -9,6 +9,7 @@ use crate::wire::message::{
     SessionControl,
 };
 
+use super::super::clock::MAX_INPUT_LEAD_MS;
 use super::super::closing::Closing;
 use super::super::closing_of_transport;
 use super::super::courier::{Courier, SharedCompressor};
@@ -24,10 +25,6 @@ use super::{Announcement, Common, HostConfig, LinkStatistics, Seat, closing, end
 const MAX_REFUSALS_PER_S: u32 = 4;
 /// Forbidden messages after which the sender is no longer mistaken but hostile.
 const MAX_FORBIDDEN: u32 = 1000;
-
-/// How far ahead of the newest tick an input may be, in milliseconds. What is further ahead is no input for a tick to
-/// come but a number that would make all real ones look old.
-const MAX_INPUT_LEAD_MS: u32 = 2000;
 
 /// How far a link has come.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use crate::wire::message::{
     RosterPeer, SessionControl,
 };
 
-use super::clock::TickClock;
+use super::clock::{InputTicks, TickClock};
 use super::closing::{Closing, clip};
 use super::closing_of_transport;
 use super::courier::{Courier, PacketCounters, SharedCompressor};
@@ -90,6 +90,7 @@ pub struct Peer {
     replica: Replica,
     sync: Sync,
     recent_inputs: VecDeque<InputSample>,
+    input_ticks: InputTicks,
     confirmed: Tick,
     /// Our direction of the replication lane is open.
     replication_open: bool,
@@ -134,6 +135,7 @@ impl Peer {
             tick_clock: TickClock::new(90),
             sync: Sync::default(),
             recent_inputs: VecDeque::new(),
+            input_ticks: InputTicks::default(),
             confirmed: Tick::ZERO,
             replication_open: false,
             outputs: VecDeque::new(),
@@ -410,17 +412,22 @@ impl Peer {
         if sample.input_tick == Tick::ZERO {
             // One trip ahead of what the host shows, so that it is there when that tick is simulated.
             let ahead = now.plus_us(u64::from(self.heart.clock().rtt_us()) / 2);
-            let tick = self.tick_clock.tick_at(ahead).map_or(0, |tick| tick.ceil().max(0.0) as u32);
-            let newest = self.recent_inputs.front().map_or(Tick::ZERO, |newest| newest.input_tick);
-            // A host that lies about its tick may have led us to the last number there is.
-            sample.input_tick = Tick(tick).max(Tick(newest.0.saturating_add(1)));
+            let due = self.tick_clock.tick_at(ahead).map_or(0, |tick| tick.ceil().max(0.0) as u32);
+            let Some(tick) = self.input_ticks.next(Tick(due), self.tick_clock.rate_hz()) else { return };
+            sample.input_tick = tick;
+        } else {
+            self.input_ticks.given(sample.input_tick);
+        }
+        // After a jump back of the clock the older samples have numbers above this one's.
+        if self.recent_inputs.front().is_some_and(|newest| newest.input_tick >= sample.input_tick) {
+            self.recent_inputs.clear();
         }
         self.recent_inputs.truncate(input::MAX_SAMPLES - 1);
         self.recent_inputs.push_front(sample);
         let mut bits = BitWriter::new();
         input::pack(self.recent_inputs.make_contiguous(), &mut bits);
         let newest = &self.recent_inputs[0];
-        let display_after_us = newest.target_display_us.saturating_sub(newest.sampled_at_us);
+        let display_after_us = newest.sent_display_us().saturating_sub(newest.sampled_at_us);
         let message = Message::InputPredictiveState(InputPredictiveState {
             input_tick: newest.input_tick,
             view_tick: self.replica.newest_complete(),
