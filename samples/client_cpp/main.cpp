@@ -311,6 +311,7 @@ private:
     }
 
     void each_second() {
+        hashes_.flush();
         const auto link = session_.statistics();
         if (wanted_.live && link) {
             std::printf(

@@ -195,6 +195,7 @@ namespace Samples
 
         internal void EachSecond()
         {
+            _hashes.Flush();
             ThetaStatistics link;
             if (_session.GetStatistics(0, out link).IsError())
             {

@@ -114,6 +114,15 @@ namespace Samples
             _file.Write(_line, at, _line.Length - at);
         }
 
+        /// <summary>Whoever follows the file sees what there is.</summary>
+        internal void Flush()
+        {
+            if (_file != null)
+            {
+                _file.Flush();
+            }
+        }
+
         public void Dispose()
         {
             if (_file != null)

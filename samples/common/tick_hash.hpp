@@ -94,6 +94,12 @@ public:
             std::fprintf(file_.get(), "%" PRIu32 " %016" PRIx64 "\n", tick, hash);
         }
     }
+    /// Whoever follows the file sees what there is.
+    void flush() noexcept {
+        if (file_) {
+            std::fflush(file_.get());
+        }
+    }
 
 private:
     struct closer {

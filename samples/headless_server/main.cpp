@@ -319,6 +319,7 @@ private:
     [[nodiscard]] std::size_t entities() const { return cubes_.size() + here(); }
 
     void each_second() {
+        hashes_.flush();
         for (auto& [peer, one] : players_) {
             if (one.present) {
                 one.seconds_present += 1;

@@ -308,8 +308,12 @@ impl Bot {
     }
 
     /// Once a second.
-    pub fn each_second(&mut self) {
-        let Some(link) = self.session.statistics() else { return };
+    pub fn each_second(&mut self) -> Result<(), BotError> {
+        if let (Some(file), Some(path)) = (&mut self.hashes, &self.options.hash_file) {
+            // Whoever follows the file sees what there is.
+            file.flush().map_err(|source| BotError::Write { path: path.clone(), source })?;
+        }
+        let Some(link) = self.session.statistics() else { return Ok(()) };
         if self.options.live {
             println!(
                 "status kind=client name={} language=rust transport=quic state={} tick={} rtt_ms={:.2} \
@@ -329,6 +333,7 @@ impl Bot {
         }
         self.at_second = link;
         self.error_mm.recent_done();
+        Ok(())
     }
 
     /// Notes how it went and says goodbye, so that the others see a player leave and not a link break.

@@ -130,7 +130,9 @@ fn play(bots: &mut [Bot], seconds: f64, stop: &AtomicBool) -> Result<(), Box<dyn
         }
         if now >= second_ends {
             second_ends += Duration::from_secs(1);
-            bots.iter_mut().for_each(Bot::each_second);
+            for bot in &mut *bots {
+                bot.each_second()?;
+            }
         }
         if seconds > 0.0 && bots.iter().all(|bot| bot.seconds_live() >= seconds) {
             break;

@@ -105,8 +105,12 @@ impl Run {
         let PeerRun { report, comparison } = peer;
         let name = &report.name;
         let same = match comparison.first_difference {
+            None if comparison.compared == 0 => Check {
+                passed: false,
+                sentence: format!("{name} has no tick that could be compared with the host's"),
+            },
             None => Check {
-                passed: comparison.compared > 0,
+                passed: true,
                 sentence: format!(
                     "{name} saw what the host had in all {} compared ticks",
                     comparison.compared
