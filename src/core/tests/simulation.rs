@@ -150,11 +150,12 @@ fn one_seed() {
 fn every_mutant_is_caught() {
     use theta_core::mutants::Mutant;
     for mutant in Mutant::ALL {
-        let caught = (0..100).find(|seed| {
-            let plan = Plan { mutant: Some(*mutant), ..Plan::from_seed(*seed) };
-            !run(&plan).violations.is_empty()
+        let caught = (0..100).find_map(|seed| {
+            let plan = Plan { mutant: Some(*mutant), ..Plan::from_seed(seed) };
+            let outcome = run(&plan);
+            (!outcome.violations.is_empty()).then(|| explain(seed, &outcome))
         });
-        println!("{mutant:?}: caught by seed {caught:?}");
-        assert!(caught.is_some(), "{mutant:?} survived 100 seeds");
+        let caught = caught.unwrap_or_else(|| panic!("{mutant:?} survived 100 seeds"));
+        println!("{mutant:?}: {:.160}", caught);
     }
 }
