@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn one_bit_is_a_difference() {
         let mut comparison = peer(5..=10);
-        comparison.add(vec![(11, 11 * 7 ^ 1), (12, 0), (13, 13 * 7)]);
+        comparison.add(vec![(11, 76), (12, 0), (13, 13 * 7)]);
         comparison.settle(&host(1..=20));
         assert_eq!((comparison.hashed, comparison.compared, comparison.diverged), (9, 9, 2));
         assert_eq!(comparison.first_difference, Some(Difference { tick: 11, host: 77, peer: 76 }));

@@ -279,7 +279,7 @@ impl Screen {
                 let mut text = String::from("\x1b[?25l\x1b[?7l");
                 text += &self.upward();
                 for line in &lines {
-                    text += &format!("{line}\x1b[K\n");
+                    text.extend([line, "\x1b[K\n"]);
                 }
                 text += "\x1b[J\x1b[?7h";
                 print(&text);
