@@ -201,7 +201,7 @@ fn dequantise_by_hand(rows: &[[u64; 10]], out: &mut [f32]) {
                 next += 1;
             }
         }
-        out[3 + lanes[3] as usize & 7] = rest.max(0.0).sqrt();
+        out[(3 + lanes[3] as usize) & 7] = rest.max(0.0).sqrt();
     }
 }
 

@@ -22,7 +22,10 @@ extern "C" fn empty(value: u64) -> u64 {
 }
 
 /// A handle table as many libraries have one: a lock, a slot, a counted reference, a panic boundary.
-struct Typical(RwLock<Vec<Option<(u32, Arc<u64>)>>>);
+struct Typical(RwLock<Vec<Option<Slot>>>);
+
+/// Generation and object.
+type Slot = (u32, Arc<u64>);
 
 impl Typical {
     fn read(&self, handle: u64) -> Option<u64> {

@@ -187,10 +187,10 @@ fn samples(c: &CPair, rust: &mut RustPair, settings: &Settings, report: &mut Rep
         let entities = &rust.entities[..count];
         let results = Contest::new()
             .peer("Sampler::sample in Rust, for each", count * ROW_BYTES, || {
-                entities.iter().for_each(|entity| {
+                for entity in entities {
                     let found = sampler.sample(body(), None, *entity, rust_at, &mut direct);
                     black_box(found.is_ok());
-                });
+                }
             })
             .ours("theta_session_sample", count * ROW_BYTES, || {
                 let (ids, results) = (c.entities.as_ptr(), codes.as_mut_ptr());

@@ -75,7 +75,9 @@ pub fn run(c: &mut CPair, rust: &mut RustPair, settings: &Settings, report: &mut
         }
         for is_coming in [true, false] {
             if !is_coming {
-                new.iter().for_each(|entity| c.despawn(*entity));
+                for entity in &new {
+                    c.despawn(*entity);
+                }
                 for entity in &new_in_rust {
                     rust.host.world_mut().despawn(*entity).expect("it lives");
                 }

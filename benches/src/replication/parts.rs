@@ -80,7 +80,9 @@ fn machines(settings: &Settings, report: &mut Report) {
                 for (part, sequence) in built.parts.into_iter().zip(&sequences) {
                     host.on_sent(key, *sequence, part.receipt);
                 }
-                sequences.iter().for_each(|sequence| host.on_ack(key, *sequence));
+                for sequence in &sequences {
+                    host.on_ack(key, *sequence);
+                }
             }
         });
         step[6].of(|| {
@@ -130,7 +132,7 @@ fn pieces(settings: &Settings, report: &mut Report) {
     let mut target_slots = 0;
     let results = Contest::new()
         .limit("copy of 64 plain quantised structs", plain.len(), || {
-            copied.copy_from_slice(black_box(&plain))
+            copied.copy_from_slice(black_box(&plain));
         })
         .ours("quantise 64 rows", rows.len(), || {
             let (rows, origin) = (black_box(&rows), WriteOrigin::Engine);

@@ -17,12 +17,15 @@ use crate::settings::Settings;
 /// A packet as large as a snapshot's.
 const PACKET_BYTES: usize = 32 * 1024;
 
+/// Its name, and a transfer of so many packets: megabytes per second.
+type Contestant = (&'static str, fn(usize) -> f64);
+
 /// Runs it.
 pub fn run(settings: &Settings, report: &mut Report) {
     // Below the limit of a bulk lane's queue, which takes a join snapshot whole.
     let packets: usize = settings.either(1536, 256);
     let rounds: usize = settings.either(7, 2);
-    let contestants: [(&str, fn(usize) -> f64); 3] =
+    let contestants: [Contestant; 3] =
         [("TCP (limit: no crypto)", tcp), ("quinn stream alone", quinn), ("QUIC, bulk lane", lane)];
     let mut samples = vec![Vec::new(); contestants.len()];
     for _ in 0..rounds {
