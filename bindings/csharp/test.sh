@@ -12,6 +12,7 @@ if [ -z "$WORK" ]; then
   trap 'rm -rf "$WORK"' EXIT
 fi
 mkdir -p "$WORK/unity"
+WORK=$(cd "$WORK" && pwd)
 
 NUNIT=$(find /usr/lib/cli -name nunit.framework.dll 2>/dev/null | sort | tail -1)
 if [ -z "$NUNIT" ] || ! command -v mcs >/dev/null || ! command -v nunit-console >/dev/null; then
@@ -38,7 +39,13 @@ export THETA_ABI_LAYOUT="$WORK/layout.txt" THETA_REPO="$ROOT"
 exclude=()
 if [ -n "$LIBDIR" ]; then
   [ -e "$LIBDIR/libtheta_sdk.so" ] || { echo "test.sh: there is no libtheta_sdk.so in $LIBDIR" >&2; exit 1; }
-  export LD_LIBRARY_PATH="$LIBDIR${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+  LIBDIR=$(cd "$LIBDIR" && pwd)
+  export LD_LIBRARY_PATH="$LIBDIR:$WORK${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+  # A peer in C, which finds the library by its SONAME as an installed program would.
+  ln -sf "$LIBDIR/libtheta_sdk.so" "$WORK/libtheta_sdk.so.0"
+  "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Werror -I "$(dirname "$(dirname "$HEADER")")" \
+    -o "$WORK/c_peer" "$HERE/tests/peer.c" -L "$WORK" -l:libtheta_sdk.so.0
+  export THETA_C_PEER="$WORK/c_peer"
 else
   echo "no library was given: live tests are left out"
   exclude=(-exclude:Live)
