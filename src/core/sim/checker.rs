@@ -108,7 +108,7 @@ impl PeerChecker {
         if frame.fold() != host.fold() {
             return Err(format!("{}: {}", frame.tick, first_difference(host, frame, schema)));
         }
-        if frame.tick.0 % FULL_COMPARISON_TICKS == 0 {
+        if frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) {
             let difference = compare(host, frame, schema);
             if let Some(difference) = difference {
                 return Err(format!("{}: equal hashes, but {difference}", frame.tick));

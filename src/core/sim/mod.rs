@@ -12,9 +12,13 @@
 //! | [`engine`] | the simulated application on the host |
 //! | [`checker`] | the invariants |
 //! | [`run`] | the loop |
+//! | `events` | what the machines report |
+//! | `incidents` | what happens to players: joins, pauses, crashes, kicks |
 
 pub mod checker;
 pub mod engine;
+mod events;
+mod incidents;
 pub mod network;
 pub mod plan;
 pub mod rng;

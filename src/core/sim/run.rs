@@ -11,24 +11,19 @@ use super::engine::Engine;
 use super::network::{Arrival, Conditions, End, Fault, Network};
 use super::plan::{Plan, TICK_US};
 use super::rng::Rng;
-use crate::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
+use crate::session::handshake::OpenDoor;
 use crate::session::input::InputSample;
 use crate::session::keys::Identity;
-use crate::session::ticket::{MemberTicket, Ticket};
 use crate::session::{
-    Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
-    PeerConfig, PeerEvent, PeerOutput, PeerState,
+    Host, HostCommand, HostConfig, HostOutput, LinkId, LinkInput, LinkOutput, Peer, PeerState,
 };
 use crate::types::{PeerId, Tick, Time};
-use crate::wire::codes::DisconnectCode;
-use crate::wire::message::{BindingKind, Role};
+use crate::wire::message::Role;
 
 /// The document of every simulated session.
-const DOCUMENT: [u8; 32] = [0x5e; 32];
+pub(super) const DOCUMENT: [u8; 32] = [0x5e; 32];
 /// Unix time of every simulated session, in seconds.
-const UNIX_S: u64 = 1_800_000_000;
-/// How long a peer that lost its session waits before it joins again.
-const REJOIN_DELAY_TICKS: u32 = 45;
+pub(super) const UNIX_S: u64 = 1_800_000_000;
 
 /// What a run found.
 #[derive(Clone, Debug, Default)]
@@ -45,47 +40,47 @@ pub struct Outcome {
     pub repairs: u64,
 }
 
-struct Player {
-    index: u32,
-    machine: Option<Peer>,
-    link: LinkId,
-    checker: PeerChecker,
-    slot: Option<PeerId>,
-    role: Role,
-    identity: Identity,
+pub(super) struct Player {
+    pub(super) index: u32,
+    pub(super) machine: Option<Peer>,
+    pub(super) link: LinkId,
+    pub(super) checker: PeerChecker,
+    pub(super) slot: Option<PeerId>,
+    pub(super) role: Role,
+    pub(super) identity: Identity,
     /// Its clock is `now * (1 + skew) + offset`.
-    skew_ppm: i64,
-    offset_us: u64,
-    paused_until: Time,
-    parked: Vec<Arrival>,
-    rejoin_at: Tick,
+    pub(super) skew_ppm: i64,
+    pub(super) offset_us: u64,
+    pub(super) paused_until: Time,
+    pub(super) parked: Vec<Arrival>,
+    pub(super) rejoin_at: Tick,
     /// The end of its session was arranged: by itself, the plan, or a fault that leads to it.
-    may_end: bool,
-    inputs: u64,
+    pub(super) may_end: bool,
+    pub(super) inputs: u64,
 }
 
 impl Player {
-    fn local(&self, now: Time) -> Time {
+    pub(super) fn local(&self, now: Time) -> Time {
         let skewed = now.0 as i64 + now.0 as i64 * self.skew_ppm / 1_000_000;
         Time(skewed as u64 + self.offset_us)
     }
 }
 
 /// See the module.
-struct Simulation {
-    plan: Plan,
-    rng: Rng,
-    now: Time,
-    network: Network,
-    host: Host,
-    engine: Engine,
-    authority: Identity,
-    truth: Truth,
-    players: Vec<Player>,
-    next_link: u32,
-    digest: SipHasher24,
-    outcome: Outcome,
-    tick: Tick,
+pub(super) struct Simulation {
+    pub(super) plan: Plan,
+    pub(super) rng: Rng,
+    pub(super) now: Time,
+    pub(super) network: Network,
+    pub(super) host: Host,
+    pub(super) engine: Engine,
+    pub(super) authority: Identity,
+    pub(super) truth: Truth,
+    pub(super) players: Vec<Player>,
+    pub(super) next_link: u32,
+    pub(super) digest: SipHasher24,
+    pub(super) outcome: Outcome,
+    pub(super) tick: Tick,
 }
 
 /// Runs a plan to its end, or to the first violation.
@@ -101,7 +96,7 @@ impl Simulation {
         let authority = Identity::from_seed(&rng.bytes_32());
         let mut config = HostConfig::new(DOCUMENT, authority.clone(), Identity::from_seed(&rng.bytes_32()));
         config.door = OpenDoor::Closed;
-        config.manual_admission = plan.seed % 3 == 0;
+        config.manual_admission = plan.seed.is_multiple_of(3);
         let mut host = Host::new(config, Arc::clone(engine.schema()), rng.bytes_32(), Box::new(|| None));
         host.set_unix_time(UNIX_S);
         #[cfg(feature = "mutants")]
@@ -143,11 +138,11 @@ impl Simulation {
         }
     }
 
-    fn count(&mut self, what: &str) {
+    pub(super) fn count(&mut self, what: &str) {
         *self.outcome.counts.entry(what.to_owned()).or_default() += 1;
     }
 
-    fn violate(&mut self, text: String) {
+    pub(super) fn violate(&mut self, text: String) {
         self.outcome.violations.push(Violation { tick: self.tick, text });
     }
 
@@ -263,15 +258,15 @@ impl Simulation {
             return;
         }
         for arrival in core::mem::take(&mut player.parked) {
-            self.hand_to_player(index, arrival);
+            self.hand_to_player(index, &arrival);
         }
     }
 
-    fn hand_to_player(&mut self, index: usize, arrival: Arrival) {
+    fn hand_to_player(&mut self, index: usize, arrival: &Arrival) {
         let player = &mut self.players[index];
         let local = player.local(self.now);
         let Some(machine) = &mut player.machine else { return };
-        match &arrival {
+        match arrival {
             Arrival::StreamOpened(lane, schema_hash) => {
                 machine.handle(local, LinkInput::StreamOpened { lane: *lane, schema_hash: *schema_hash });
             }
@@ -281,7 +276,7 @@ impl Simulation {
         self.drain_player(index);
     }
 
-    fn transmit(&mut self, link: LinkId, to: End, output: LinkOutput) {
+    pub(super) fn transmit(&mut self, link: LinkId, to: End, output: LinkOutput) {
         let arrival = match output {
             LinkOutput::OpenLane { lane, schema_hash } => Arrival::StreamOpened(lane, schema_hash),
             LinkOutput::Transmit { lane, packet } => {
@@ -297,323 +292,11 @@ impl Simulation {
         self.network.send(self.now, link.0, to, arrival);
     }
 
-    fn drain_host(&mut self) {
+    pub(super) fn drain_host(&mut self) {
         while let Some(output) = self.host.poll_output() {
             match output {
                 HostOutput::Link(link, output) => self.transmit(link, End::Peer, output),
                 HostOutput::Event(event) => self.host_event(event),
-            }
-        }
-    }
-
-    fn player_of(&mut self, slot: PeerId) -> Option<usize> {
-        self.players.iter().position(|player| player.slot == Some(slot))
-    }
-
-    fn host_event(&mut self, event: HostEvent) {
-        match event {
-            HostEvent::JoinRequest { info, .. } => {
-                self.count("event join request");
-                if self.rng.chance_ppm(50_000) {
-                    let key = info.identity_key;
-                    if let Some(player) =
-                        self.players.iter_mut().find(|player| player.identity.public_key() == key)
-                    {
-                        player.may_end = true;
-                    }
-                    self.host
-                        .command(self.now, HostCommand::Deny { peer: info.peer, reason: "not today".into() });
-                    self.count("incident denied");
-                } else {
-                    let command =
-                        HostCommand::Admit { peer: info.peer, role: info.role, application: vec![1, 2, 3] };
-                    self.host.command(self.now, command);
-                }
-            }
-            HostEvent::PeerJoined(info) => {
-                self.count("event peer joined");
-                let found =
-                    self.players.iter().position(|player| player.identity.public_key() == info.identity_key);
-                match found {
-                    Some(index) if self.players[index].role == info.role => {
-                        self.players[index].slot = Some(info.peer);
-                        self.players[index].checker.corrupted = false;
-                    }
-                    Some(_) => self.violate(format!("{:?} joined with role {:?}", info.peer, info.role)),
-                    None => self.violate(format!("{:?} joined with a key nobody has", info.peer)),
-                }
-            }
-            HostEvent::PeerLive(_) => self.count("event peer live"),
-            HostEvent::PeerLeft { peer, code, .. } => {
-                self.count(&format!("left {code:?}"));
-                if let Some(index) = self.player_of(peer) {
-                    self.players[index].slot = None;
-                    // The old link of a peer that crashed and came back ends when the new one proves itself.
-                    let is_old = code == DisconnectCode::Replaced;
-                    if !self.players[index].may_end && !is_old {
-                        self.violate(format!("{peer:?} left without a cause: {code:?}"));
-                    }
-                }
-            }
-            HostEvent::HandshakeFailed { code, .. } => self.count(&format!("handshake failed {code:?}")),
-            HostEvent::Input { peer, .. } => {
-                self.count("event input");
-                if let Some(index) = self.player_of(peer) {
-                    self.players[index].inputs += 1;
-                    if self.players[index].role == Role::Viewer {
-                        self.violate("a viewer's input was acted on".into());
-                    }
-                }
-            }
-            HostEvent::Diverged { peer, .. } => {
-                self.count("event diverged");
-                if !self.player_of(peer).is_some_and(|index| self.players[index].checker.corrupted) {
-                    self.violate(format!("{peer:?} diverged without injected corruption"));
-                }
-            }
-            HostEvent::Repaired { peer, .. } => {
-                self.count("event repaired");
-                self.outcome.repairs += 1;
-                if let Some(index) = self.player_of(peer) {
-                    self.players[index].checker.corrupted = false;
-                }
-            }
-            HostEvent::Confirmed { peer, tick } => {
-                self.count("event confirmed");
-                if let Some(index) = self.player_of(peer)
-                    && let Err(text) = self.players[index].checker.on_confirmed(tick)
-                {
-                    self.violate(text);
-                }
-            }
-        }
-    }
-
-    fn drain_player(&mut self, index: usize) {
-        let link = self.players[index].link;
-        // The events of one frame follow it; the roster is compared once they are all in.
-        let mut newest = None;
-        while let Some(output) = self.players[index].machine.as_mut().and_then(Peer::poll_output) {
-            match output {
-                PeerOutput::Link(output) => self.transmit(link, End::Host, output),
-                PeerOutput::Event(event) => {
-                    let outcome = self.player_event(index, event, &mut newest);
-                    if let Err(text) = outcome {
-                        self.violate(format!("peer {index}: {text}"));
-                    }
-                }
-            }
-        }
-        let player = &self.players[index];
-        if let Some(frame) = newest
-            && let Err(text) = player.checker.check_roster(&frame)
-        {
-            self.violate(format!("peer {index}: {text}"));
-        }
-    }
-
-    fn player_event(
-        &mut self,
-        index: usize,
-        event: PeerEvent,
-        newest: &mut Option<Arc<crate::world::Frame>>,
-    ) -> Result<(), String> {
-        match event {
-            PeerEvent::StateChanged(state) => self.count(&format!("peer {state:?}")),
-            PeerEvent::Admitted { role, .. } => {
-                if role != self.players[index].role {
-                    return Err(format!("admitted as {role:?}"));
-                }
-            }
-            PeerEvent::JoinProgress { .. } => self.count("event join progress"),
-            PeerEvent::PeerJoined(_) => self.count("event roster joined"),
-            PeerEvent::PeerLeft { .. } => self.count("event roster left"),
-            PeerEvent::Frame(frame) => {
-                let schema = self.engine.schema();
-                self.players[index].checker.on_frame(&frame, &self.truth, schema)?;
-                *newest = Some(frame);
-            }
-            PeerEvent::Lifecycle(change) => self.players[index].checker.on_lifecycle(&change)?,
-            PeerEvent::Diverged(_) | PeerEvent::Repaired(_) => self.count("peer repaired"),
-            PeerEvent::Refused { .. } => self.count("event refused"),
-            PeerEvent::Disconnected { code, reason } => {
-                self.count(&format!("disconnected {code:?}"));
-                if !self.players[index].may_end {
-                    return Err(format!("disconnected without a cause: {code:?}, {reason}"));
-                }
-                self.end_session(index);
-            }
-        }
-        Ok(())
-    }
-
-    /// The player's session is over on its side; it joins again after a while.
-    fn end_session(&mut self, index: usize) {
-        let tick = self.tick;
-        let frames = self.players[index].checker.frames();
-        *self.outcome.counts.entry("frames of ended sessions".into()).or_default() += frames;
-        let player = &mut self.players[index];
-        player.checker = PeerChecker::default();
-        player.rejoin_at = Tick(tick.0 + REJOIN_DELAY_TICKS);
-        player.parked.clear();
-    }
-
-    fn join(&mut self, index: usize) {
-        let link = LinkId(self.next_link);
-        self.next_link += 1;
-        let role = self.players[index].role;
-        let conditions = if self.tick.0 >= self.plan.heal_tick { HEALED } else { self.plan.links[index] };
-        self.network.set_conditions(link.0, conditions);
-        let player = &mut self.players[index];
-        let key = player.identity.public_key();
-        let member = MemberTicket::issue(&self.authority, DOCUMENT, key, role, UNIX_S + 60);
-        let config = PeerConfig {
-            terms: ClientTerms {
-                identity: player.identity.clone(),
-                name: format!("player {}", player.index),
-                application: vec![9; 16],
-                ticket: Ticket {
-                    endpoint: "simulated:1".into(),
-                    pin: Some(self.host.pin()),
-                    member: Some(member.encode()),
-                },
-                capabilities: supported_capabilities(),
-                dictionary_hash: 0,
-            },
-            manual_loaded: player.index % 2 == 1,
-            handshake_timeout_ms: 5000,
-            idle_timeout_ms: 5000,
-        };
-        let local = player.local(self.now);
-        let schema = Arc::clone(self.engine.schema());
-        let mut machine = Peer::new(config, schema, local, self.rng.bytes_32(), None);
-        #[cfg(feature = "mutants")]
-        machine.set_mutant(self.plan.mutant);
-        player.link = link;
-        player.may_end = false;
-        player.checker = PeerChecker::default();
-        player.paused_until = Time(0);
-        // What came for the old session while it was paused and over belongs to nobody.
-        player.parked.clear();
-        // Both ends of the simulated link see the same channel.
-        let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened =
-            |max_datagram_bytes| LinkInput::Opened { binding, max_datagram_bytes, is_loopback: false };
-        machine.handle(local, opened(1150));
-        player.machine = Some(machine);
-        self.host.handle(self.now, link, opened(1150));
-        self.count("incident join");
-        self.drain_host();
-        self.drain_player(index);
-    }
-
-    /// What befalls the peers this tick.
-    fn incidents(&mut self) {
-        let healed = self.tick.0 >= self.plan.heal_tick;
-        if self.tick.0 == self.plan.heal_tick {
-            for link in 1..self.next_link {
-                self.network.set_conditions(link, HEALED);
-                self.network.partition(link, End::Host, self.now);
-                self.network.partition(link, End::Peer, self.now);
-            }
-            for player in &mut self.players {
-                player.paused_until = self.now;
-            }
-        }
-        for index in 0..self.players.len() {
-            let state = self.players[index].machine.as_ref().map(Peer::state);
-            if state.is_none_or(|state| state == PeerState::Closed) {
-                if self.tick >= self.players[index].rejoin_at {
-                    self.join(index);
-                }
-                continue;
-            }
-            if state == Some(PeerState::Admitted) && self.rng.chance_ppm(200_000) {
-                self.with_player(index, |machine, _| machine.loaded());
-            }
-            if self.plan.corruption == Some((index as u32, self.tick.0)) {
-                self.corrupt(index);
-            }
-            if !healed && self.rng.chance_ppm(self.plan.incident_ppm) {
-                self.incident(index);
-            }
-        }
-    }
-
-    fn with_player(&mut self, index: usize, act: impl FnOnce(&mut Peer, Time)) {
-        let player = &mut self.players[index];
-        let local = player.local(self.now);
-        if let Some(machine) = &mut player.machine {
-            act(machine, local);
-        }
-        self.drain_player(index);
-    }
-
-    fn corrupt(&mut self, index: usize) {
-        let seed = self.rng.next_u64();
-        let player = &mut self.players[index];
-        if let Some(machine) = &mut player.machine
-            && machine.corrupt(seed).is_some()
-        {
-            player.checker.corrupted = true;
-            self.count("fault corrupted");
-        }
-    }
-
-    fn incident(&mut self, index: usize) {
-        let link = self.players[index].link;
-        let now = self.now;
-        match self.rng.below(8) {
-            0 => {
-                self.count("incident leave");
-                self.players[index].may_end = true;
-                self.with_player(index, |machine, _| machine.leave("had enough"));
-            }
-            1 => {
-                // No word, no close: the host must find out by silence.
-                self.count("incident crash");
-                self.network.cut(link.0);
-                self.players[index].may_end = true;
-                self.players[index].machine = None;
-                self.end_session(index);
-            }
-            2 => {
-                if let Some(peer) = self.players[index].slot {
-                    self.count("incident kick");
-                    self.players[index].may_end = true;
-                    self.host.command(now, HostCommand::Kick { peer, reason: "simulated".into() });
-                    self.drain_host();
-                }
-            }
-            3 => {
-                self.count("incident pause");
-                let long_ms = self.rng.between(1000, 7000);
-                // Silent for as long as the idle timeout: that ends it, rightly.
-                self.players[index].may_end |= long_ms > 4000;
-                self.players[index].paused_until = now.plus_ms(long_ms);
-            }
-            4 | 5 => {
-                self.count("incident partition");
-                let long_ms = self.rng.between(100, 6000);
-                self.players[index].may_end |= long_ms > 3500;
-                let ways = self.rng.below(3);
-                if ways != 0 {
-                    self.network.partition(link.0, End::Host, now.plus_ms(long_ms));
-                }
-                if ways != 1 {
-                    self.network.partition(link.0, End::Peer, now.plus_ms(long_ms));
-                }
-            }
-            6 => {
-                self.count("incident datagram limit");
-                let bytes = self.rng.between(600, 1400) as usize;
-                self.host.handle(now, link, LinkInput::DatagramLimit(bytes));
-                self.drain_host();
-            }
-            _ => {
-                self.count("incident other conditions");
-                let worse = Conditions { latency_us: 120_000, loss_ppm: 200_000, ..self.plan.links[index] };
-                self.network.set_conditions(link.0, worse);
             }
         }
     }
@@ -665,7 +348,7 @@ impl Simulation {
 }
 
 /// The network after healing.
-const HEALED: Conditions = Conditions {
+pub(super) const HEALED: Conditions = Conditions {
     latency_us: 10_000,
     jitter_us: 1_000,
     loss_ppm: 0,

@@ -1,0 +1,188 @@
+//! What happens to players besides the weather on their links: they join, leave, crash, pause and are thrown out.
+
+use std::sync::Arc;
+
+use super::checker::PeerChecker;
+use super::network::{Conditions, End};
+use super::run::{DOCUMENT, HEALED, Simulation, UNIX_S};
+use crate::session::handshake::{ClientTerms, supported_capabilities};
+use crate::session::ticket::{MemberTicket, Ticket};
+use crate::session::{Binding, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
+use crate::types::{Tick, Time};
+use crate::wire::message::BindingKind;
+
+/// How long a peer that lost its session waits before it joins again.
+const REJOIN_DELAY_TICKS: u32 = 45;
+
+impl Simulation {
+    /// The player's session is over on its side; it joins again after a while.
+    pub(super) fn end_session(&mut self, index: usize) {
+        let tick = self.tick;
+        let frames = self.players[index].checker.frames();
+        *self.outcome.counts.entry("frames of ended sessions".into()).or_default() += frames;
+        let player = &mut self.players[index];
+        player.checker = PeerChecker::default();
+        player.rejoin_at = Tick(tick.0 + REJOIN_DELAY_TICKS);
+        player.parked.clear();
+    }
+
+    pub(super) fn join(&mut self, index: usize) {
+        let link = LinkId(self.next_link);
+        self.next_link += 1;
+        let role = self.players[index].role;
+        let conditions = if self.tick.0 >= self.plan.heal_tick { HEALED } else { self.plan.links[index] };
+        self.network.set_conditions(link.0, conditions);
+        let player = &mut self.players[index];
+        let key = player.identity.public_key();
+        let member = MemberTicket::issue(&self.authority, DOCUMENT, key, role, UNIX_S + 60);
+        let config = PeerConfig {
+            terms: ClientTerms {
+                identity: player.identity.clone(),
+                name: format!("player {}", player.index),
+                application: vec![9; 16],
+                ticket: Ticket {
+                    endpoint: "simulated:1".into(),
+                    pin: Some(self.host.pin()),
+                    member: Some(member.encode()),
+                },
+                capabilities: supported_capabilities(),
+                dictionary_hash: 0,
+            },
+            manual_loaded: player.index % 2 == 1,
+            handshake_timeout_ms: 5000,
+            idle_timeout_ms: 5000,
+        };
+        let local = player.local(self.now);
+        let schema = Arc::clone(self.engine.schema());
+        let mut machine = Peer::new(config, schema, local, self.rng.bytes_32(), None);
+        #[cfg(feature = "mutants")]
+        machine.set_mutant(self.plan.mutant);
+        player.link = link;
+        player.may_end = false;
+        player.checker = PeerChecker::default();
+        player.paused_until = Time(0);
+        // What came for the old session while it was paused and over belongs to nobody.
+        player.parked.clear();
+        // Both ends of the simulated link see the same channel.
+        let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
+        let opened =
+            |max_datagram_bytes| LinkInput::Opened { binding, max_datagram_bytes, is_loopback: false };
+        machine.handle(local, opened(1150));
+        player.machine = Some(machine);
+        self.host.handle(self.now, link, opened(1150));
+        self.count("incident join");
+        self.drain_host();
+        self.drain_player(index);
+    }
+
+    /// What befalls the peers this tick.
+    pub(super) fn incidents(&mut self) {
+        let healed = self.tick.0 >= self.plan.heal_tick;
+        if self.tick.0 == self.plan.heal_tick {
+            for link in 1..self.next_link {
+                self.network.set_conditions(link, HEALED);
+                self.network.partition(link, End::Host, self.now);
+                self.network.partition(link, End::Peer, self.now);
+            }
+            for player in &mut self.players {
+                player.paused_until = self.now;
+            }
+        }
+        for index in 0..self.players.len() {
+            let state = self.players[index].machine.as_ref().map(Peer::state);
+            if state.is_none_or(|state| state == PeerState::Closed) {
+                if self.tick >= self.players[index].rejoin_at {
+                    self.join(index);
+                }
+                continue;
+            }
+            if state == Some(PeerState::Admitted) && self.rng.chance_ppm(200_000) {
+                self.with_player(index, |machine, _| machine.loaded());
+            }
+            if self.plan.corruption == Some((index as u32, self.tick.0)) {
+                self.corrupt(index);
+            }
+            if !healed && self.rng.chance_ppm(self.plan.incident_ppm) {
+                self.incident(index);
+            }
+        }
+    }
+
+    pub(super) fn with_player(&mut self, index: usize, act: impl FnOnce(&mut Peer, Time)) {
+        let player = &mut self.players[index];
+        let local = player.local(self.now);
+        if let Some(machine) = &mut player.machine {
+            act(machine, local);
+        }
+        self.drain_player(index);
+    }
+
+    fn corrupt(&mut self, index: usize) {
+        let seed = self.rng.next_u64();
+        let player = &mut self.players[index];
+        if let Some(machine) = &mut player.machine
+            && machine.corrupt(seed).is_some()
+        {
+            player.checker.corrupted = true;
+            self.count("fault corrupted");
+        }
+    }
+
+    fn incident(&mut self, index: usize) {
+        let link = self.players[index].link;
+        let now = self.now;
+        match self.rng.below(8) {
+            0 => {
+                self.count("incident leave");
+                self.players[index].may_end = true;
+                self.with_player(index, |machine, _| machine.leave("had enough"));
+            }
+            1 => {
+                // No word, no close: the host must find out by silence.
+                self.count("incident crash");
+                self.network.cut(link.0);
+                self.players[index].may_end = true;
+                self.players[index].machine = None;
+                self.end_session(index);
+            }
+            2 => {
+                if let Some(peer) = self.players[index].slot {
+                    self.count("incident kick");
+                    self.players[index].may_end = true;
+                    self.host.command(now, HostCommand::Kick { peer, reason: "simulated".into() });
+                    self.drain_host();
+                }
+            }
+            3 => {
+                self.count("incident pause");
+                let long_ms = self.rng.between(1000, 7000);
+                // Silent for as long as the idle timeout: that ends it, rightly.
+                self.players[index].may_end |= long_ms > 4000;
+                self.players[index].paused_until = now.plus_ms(long_ms);
+            }
+            4 | 5 => {
+                self.count("incident partition");
+                let long_ms = self.rng.between(100, 6000);
+                self.players[index].may_end |= long_ms > 3500;
+                let ways = self.rng.below(3);
+                if ways != 0 {
+                    self.network.partition(link.0, End::Host, now.plus_ms(long_ms));
+                }
+                if ways != 1 {
+                    self.network.partition(link.0, End::Peer, now.plus_ms(long_ms));
+                }
+            }
+            6 => {
+                self.count("incident datagram limit");
+                let bytes = self.rng.between(600, 1400) as usize;
+                self.host.handle(now, link, LinkInput::DatagramLimit(bytes));
+                self.drain_host();
+            }
+            _ => {
+                self.count("incident other conditions");
+                let worse = Conditions { latency_us: 120_000, loss_ppm: 200_000, ..self.plan.links[index] };
+                self.network.set_conditions(link.0, worse);
+            }
+        }
+    }
+}
