@@ -95,7 +95,8 @@ pub unsafe extern "C" fn theta_session_issue_ticket(
             0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + DEFAULT_LIFE_S,
             given => given,
         };
-        let ticket = host.issue_ticket(key, role_from_number(desc.role, "role")?, expires_unix_s, endpoint)?;
+        let ticket =
+            host.issue_ticket(key, role_from_number(desc.role, "role")?, expires_unix_s, endpoint)?;
         Ok(buffer.fill(ticket.to_string().as_bytes()))
     })
 }
