@@ -1,7 +1,8 @@
 """A second decoder of the Theta protocol, written from docs/protocol.md alone, with the standard library only.
 
 It exists to prove that the page is enough: tests/protocol/test_vectors.py compares what it reads with the meaning beside
-every vector. It decodes and checks; it never encodes. Payload codecs stand in modules of their own (rows.py).
+every vector. It decodes and checks; it never encodes. Payload codecs stand in modules of their own (rows.py,
+packed_input.py), and so does zstd, which the standard library has from Python 3.14 on (zstandard_frame.py).
 
 Every fault in the bytes is a ProtocolError; no other exception may leave these functions.
 """
@@ -565,15 +566,14 @@ def decode_core(core):
 # ---- Packets and streams -----------------------------------------------------------------------------------------
 
 
-def decode_packet(packet):
-    """Header and messages of one uncompressed packet."""
+def open_packet(packet, decompress=None):
+    """Header and body of one packet. `decompress(frame, size)` is the link's, or None where nothing was agreed."""
     need(len(packet) >= 16, "shorter than an envelope")
     length, version, flags, crc, sequence, epoch, schema = struct.unpack_from("<HBBIIHH", packet)
     need(length == len(packet), "length")
     need(version == 1, "version")
     need(zlib.crc32(packet[:4] + bytes(4) + packet[8:]) == crc, "CRC")
     need(flags & 0xF0 == 0 and flags & 3 <= 1, "flags")
-    need(flags & 3 == 0, "compressed: the standard library has no zstd")
     header = {"sequence": sequence, "epoch": epoch, "schema": schema, "end_to_end": bool(flags & 8), "trace": None}
     at = 16
     if flags & 4:
@@ -581,13 +581,29 @@ def decode_packet(packet):
         trace = packet[at : at + 25]
         header["trace"] = {"trace_id": trace[:16].hex(), "span_id": trace[16:24].hex(), "flags": trace[24]}
         at += 25
-    messages = []
-    while at < len(packet):
-        need(at + 3 <= len(packet), "message header")
-        number, size = struct.unpack_from("<BH", packet, at)
+    body = packet[at:]
+    if flags & 3:
+        need(decompress is not None, "compressed, and no compression was agreed")
+        need(len(body) >= 2, "raw length")
+        size = int.from_bytes(body[:2], "little")
+        try:
+            body = decompress(body[2:], size)
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
+        need(len(body) == size, "not the size it names")
+    return header, body
+
+
+def decode_packet(packet, decompress=None):
+    """Header and messages of one packet."""
+    header, body = open_packet(packet, decompress)
+    at, messages = 0, []
+    while at < len(body):
+        need(at + 3 <= len(body), "message header")
+        number, size = struct.unpack_from("<BH", body, at)
         at += 3
-        need(at + size <= len(packet), "message length")
-        messages.append(decode_message(number, packet[at : at + size]))
+        need(at + size <= len(body), "message length")
+        messages.append(decode_message(number, body[at : at + size]))
         at += size
         need(len(messages) <= 1024, "too many messages")
     return {"header": header, "messages": messages}

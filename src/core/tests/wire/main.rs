@@ -9,6 +9,7 @@ mod framing;
 mod hostile;
 mod page;
 mod roundtrip;
+mod rows;
 mod samples;
 mod vectors;
 

@@ -3,7 +3,8 @@
 use super::{root, samples};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use theta_core::types::Lane;
+use theta_core::session::input::{InputSample, POSE_TRACKED, POSE_VALID, Pose, pack, unpack};
+use theta_core::types::{Lane, Tick};
 use theta_core::wire::bits::{BitReader, BitWriter};
 use theta_core::wire::envelope::{self, PacketHeader, TraceContext};
 use theta_core::wire::message::{AcknowledgeCore, BindingKind, Message, SessionHello, WireEnum};
@@ -239,6 +240,85 @@ fn handshake_vectors() -> Vec<Vector> {
         .collect()
 }
 
+/// Packed input: samples as an application gives them, their bytes, and what every receiver makes of those.
+pub fn input_vectors() -> Vec<(InputSample, Vector)> {
+    let still = Pose { position: [1.5, -2.25, 0.0009], flags: POSE_VALID | POSE_TRACKED, ..Pose::default() };
+    let moving = Pose {
+        position: [-300.0, 255.9, 1.0 / 1024.0],
+        rotation: [0.5, -0.5, 0.1, -0.7],
+        linear_velocity: [0.25, -64.0, 63.9],
+        angular_velocity: [-0.01, 0.02, 100.0],
+        flags: POSE_VALID,
+    };
+    let full = InputSample {
+        input_tick: Tick(0x0102_0304),
+        sampled_at_us: 1_000_000_000,
+        target_display_us: 1_000_022_222,
+        poses: [still, moving, Pose { flags: POSE_TRACKED, ..still }],
+        buttons: 0x8000_0001,
+        flags: 300,
+        axes: [0.0, 1.0, -1.0, 0.5, -0.001, 2.0, 0.0, 1e-9],
+        tail: (0..64).collect(),
+    };
+    let before = |ticks: u32, sampled_at_us: u64| InputSample {
+        input_tick: Tick(full.input_tick.0 - ticks),
+        sampled_at_us,
+        target_display_us: sampled_at_us + 20_000,
+        poses: [still; 3],
+        ..InputSample::default()
+    };
+    let cases = [
+        ("empty", vec![InputSample { input_tick: Tick(1), ..InputSample::default() }]),
+        ("full", vec![full.clone()]),
+        (
+            "repeats",
+            vec![full.clone(), before(1, 999_988_889), before(2, 999_977_778), before(300, 2_000_000_000)],
+        ),
+        // The display time cannot be before the sampling.
+        ("no_display", vec![InputSample { target_display_us: 5, ..before(0, 7_000_000) }]),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, samples)| {
+            let mut bits = BitWriter::new();
+            pack(&samples, &mut bits);
+            let head = samples[0].as_sent();
+            let read = unpack(bits.bytes(), &head).expect("our own");
+            assert_eq!(read, samples.iter().map(InputSample::as_sent).collect::<Vec<_>>(), "{name}");
+            let value = json!({
+                "input_tick": head.input_tick.0,
+                "sampled_at_us": head.sampled_at_us,
+                "display_after_us": head.target_display_us - head.sampled_at_us,
+                "samples": read.iter().map(sample_value).collect::<Vec<_>>(),
+            });
+            (head, Vector { name: name.to_owned(), bytes: bits.into_bytes(), value })
+        })
+        .collect()
+}
+
+fn sample_value(sample: &InputSample) -> Value {
+    let pose = |pose: &Pose| {
+        json!({
+            "valid": pose.flags & POSE_VALID != 0,
+            "tracked": pose.flags & POSE_TRACKED != 0,
+            "position": pose.position,
+            "rotation": pose.rotation,
+            "linear_velocity": pose.linear_velocity,
+            "angular_velocity": pose.angular_velocity,
+        })
+    };
+    json!({
+        "input_tick": sample.input_tick.0,
+        "sampled_at_us": sample.sampled_at_us,
+        "target_display_us": sample.target_display_us,
+        "poses": sample.poses.iter().map(pose).collect::<Vec<_>>(),
+        "buttons": sample.buttons,
+        "flags": sample.flags,
+        "axes": sample.axes,
+        "tail": hex(&sample.tail),
+    })
+}
+
 /// The file's text: one vector a line, so that a change shows as a line.
 fn text(vectors: &[&Vector]) -> String {
     let lines: Vec<String> = vectors
@@ -312,6 +392,11 @@ fn bits_are_what_they_were() {
 #[test]
 fn handshakes_are_what_they_were() {
     compare("handshake.json", &handshake_vectors().iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn inputs_are_what_they_were() {
+    compare("input.json", &input_vectors().iter().map(|(_, vector)| vector).collect::<Vec<_>>());
 }
 
 /// JSON with the vectors' meaning reads back to the same message: nothing in the meaning is lost.
