@@ -155,6 +155,9 @@ class Handshake(unittest.TestCase):
                 self.assertEqual(ticket["document_id"], core["document_id"])
                 authority = bytes.fromhex(ticket["authority_key"])
                 signed.append((authority, statement, bytes.fromhex(ticket["signature"])))
+                refusal = theta.decode_message(16, part["refusal"])["SessionControl"]["Refusal"]
+                statement = theta.refusal_statement(bytes.fromhex(core["session_id"]), refusal)
+                signed.append((host_key, statement, bytes.fromhex(refusal["signature"])))
                 for key, statement, signature in signed:
                     self.assertTrue(ed25519.verify(key, statement, signature))
                     self.assertFalse(ed25519.verify(key, statement + b"\0", signature))

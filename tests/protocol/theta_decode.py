@@ -638,6 +638,19 @@ def client_statement(t, server_signature):
     return b"theta/1 client-proof\0" + hashlib.sha256(t + server_signature).digest()
 
 
+def refusal_statement(session_id, refusal):
+    """What the host signs; `refusal` as decoded, its enums by name."""
+    numbers = {name: {text: number for number, text in ENUMS[name].items()} for name in ("MessageType", "RefusalReason")}
+    return (
+        b"theta/1 refusal\0"
+        + session_id
+        + struct.pack(
+            "<BIHBI", numbers["MessageType"][refusal["message_type"]], refusal["command_type"],
+            numbers["RefusalReason"][refusal["reason"]], refusal["lane"], refusal["sequence"])
+        + refusal["text"].encode()
+    )
+
+
 def certificate_statement(certificate):
     return (
         b"theta/1 host-certificate\0"

@@ -341,9 +341,9 @@ mod tests {
 
     #[test]
     fn numbers_outside_their_range_are_refused() {
-        let head = InputSample { input_tick: Tick(9), ..InputSample::default() };
         // One sample; its first pose valid; then a position, or a rotation, or a velocity, or an axis out of range.
         type Part = fn(&mut BitWriter);
+        let head = InputSample { input_tick: Tick(9), ..InputSample::default() };
         let parts: [(&str, Part); 4] = [
             ("position", |bits| bits.put_zigzag(-(1 << 18), 19)),
             ("rotation", |bits| {

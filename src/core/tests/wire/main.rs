@@ -7,6 +7,7 @@ mod coverage;
 mod envelopes;
 mod framing;
 mod hostile;
+mod noise;
 mod page;
 mod roundtrip;
 mod rows;

@@ -6,8 +6,11 @@ use std::fmt::Write as _;
 use theta_core::session::input::{InputSample, POSE_TRACKED, POSE_VALID, Pose, pack, unpack};
 use theta_core::types::{Lane, Tick};
 use theta_core::wire::bits::{BitReader, BitWriter};
+use theta_core::wire::codes::RefusalReason;
 use theta_core::wire::envelope::{self, PacketHeader, TraceContext};
-use theta_core::wire::message::{AcknowledgeCore, BindingKind, Message, SessionHello, WireEnum};
+use theta_core::wire::message::{
+    AcknowledgeCore, BindingKind, Message, MessageType, Refusal, SessionControl, SessionHello, WireEnum,
+};
 use theta_core::wire::packet::PacketBuilder;
 use theta_core::wire::preface::Preface;
 
@@ -230,7 +233,29 @@ fn handshake_vectors() -> Vec<Vector> {
             ticket.extend_from_slice(&authority.verifying_key().to_bytes());
             let signature = authority.sign(&[b"theta/1 member-ticket\0".as_slice(), &ticket].concat());
             ticket.extend_from_slice(&signature.to_bytes());
+            // What the host would say to this client of an input that its role forbids.
+            let mut refusal = Refusal {
+                message_type: MessageType::InputPredictiveState,
+                command_type: 0x0102_0304,
+                reason: RefusalReason::RoleForbids,
+                lane: 3,
+                sequence: 0x1112_1314,
+                text: "nur schauen \u{e4}".to_owned(),
+                signature: [0; 64],
+            };
+            let mut statement = b"theta/1 refusal\0".to_vec();
+            statement.extend_from_slice(&core.session_id);
+            statement.push(refusal.message_type as u8);
+            statement.extend_from_slice(&refusal.command_type.to_le_bytes());
+            statement.extend_from_slice(&(refusal.reason as u16).to_le_bytes());
+            statement.push(refusal.lane);
+            statement.extend_from_slice(&refusal.sequence.to_le_bytes());
+            statement.extend_from_slice(refusal.text.as_bytes());
+            assert_eq!(statement, refusal.signed_bytes(&core.session_id), "the page and the code say the same");
+            refusal.signature = host.sign(&statement).to_bytes();
+            let refusal = Message::SessionControl(SessionControl::Refusal(refusal)).encode().expect("within limits");
             let value = json!({
+                "refusal": hex(&refusal),
                 "hello": hex(&hello), "core": hex(&core_bytes), "binding_kind": binding_kind, "binding": hex(&binding),
                 "transcript": hex(&transcript), "server_signature": hex(&server_signature),
                 "client_signature": hex(&client_signature), "member_ticket": hex(&ticket),
