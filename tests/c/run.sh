@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with wrong handles and
-# null, a host and a peer over loopback, threads, idleness, and the example of docs/c-api.md. Prints what failed and a line to count.
+# null, a host and a peer over loopback, threads, idleness, and the examples of docs/c-api.md and README.md. Prints what
+# failed and a line to count.
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
 set -uo pipefail
@@ -108,8 +109,10 @@ with open(f"{build}/basis.inc", "w") as out:
 PYTHON
 listed=$(grep -c '^FUNCTION(' "$build/functions.inc")
 check "$listed of the header's functions are in functions.inc" [ "$listed" -eq "$(functions | wc -l)" ]
-# The fenced C block of the page, as a program.
-awk '/^```/ { inside = ($0 == "```c"); next } inside' "$root/docs/c-api.md" >"$build/example.c"
+# The fenced C block of each page, as a program.
+example_of() { awk '/^```/ { inside = ($0 == "```c"); next } inside' "$1"; }
+example_of "$root/docs/c-api.md" >"$build/example.c"
+example_of "$root/README.md" >"$build/readme.c"
 
 # Exactly the header's functions leave the library: no data, nobody else's symbols.
 exported=$(nm -D --defined-only "$library/libtheta_sdk.so" | awk '{print $2, $3}' | sed 's/@.*//' | sort)
@@ -136,6 +139,9 @@ compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
 # The page: its program runs, and its table has the header's functions.
 if compile "$cc" example "$build/example.c" -std=c99; then
   check "the example of docs/c-api.md" env LD_LIBRARY_PATH="$build" timeout 60 "$build/example"
+fi
+if compile "$cc" readme "$build/readme.c" -std=c99; then
+  check "the example of README.md" env LD_LIBRARY_PATH="$build" timeout 60 "$build/readme"
 fi
 while read -r function class; do
   check "$function [$class] is not in the table of docs/c-api.md" \
