@@ -9,6 +9,7 @@
 //! | [`contest`] | small operations against each other |
 //! | [`report`] | tables and rows |
 //! | [`clock`], [`allocation`] | CPU time and allocations of a thread |
+//! | [`placement`] | which core a thread runs on |
 //! | [`scene`] | the moving world that several benchmarks use |
 //! | [`codec`] | bits, rows, envelopes, messages, compression, hashes |
 //! | [`transport`] | lanes, beside UDP, TCP and bare quinn |
@@ -20,6 +21,7 @@ mod clock;
 mod codec;
 mod contest;
 mod ffi;
+mod placement;
 mod replication;
 mod report;
 mod scene;

@@ -11,6 +11,7 @@ use theta_sdk::transport::{Transport, TransportConfig, TransportEvent};
 use super::pipes::{LOOPBACK, connected, packet, quinn_endpoint};
 use super::server::event_loop;
 use crate::contest::median;
+use crate::placement;
 use crate::report::{Beside, Report, Table, number};
 use crate::settings::Settings;
 
@@ -54,6 +55,7 @@ fn tcp(packets: usize) -> f64 {
     let listener = TcpListener::bind(LOOPBACK).expect("a socket");
     let address = listener.local_addr().expect("an address");
     let sender = std::thread::spawn(move || {
+        placement::pin(placement::LAST);
         let (mut stream, _) = listener.accept().expect("a client");
         let message = packet(PACKET_BYTES, false);
         for _ in 0..packets {
@@ -74,6 +76,7 @@ fn tcp(packets: usize) -> f64 {
 fn quinn(packets: usize) -> f64 {
     let (told, tell) = std::sync::mpsc::channel();
     let sender = std::thread::spawn(move || {
+        placement::pin(placement::LAST);
         event_loop().block_on(async {
             let endpoint = quinn_endpoint(true);
             told.send(endpoint.local_addr().expect("an address")).expect("somebody who listens");
@@ -111,6 +114,7 @@ fn quinn(packets: usize) -> f64 {
 fn lane(packets: usize) -> f64 {
     let (told, tell) = std::sync::mpsc::channel();
     let sender = std::thread::spawn(move || {
+        placement::pin(placement::LAST);
         event_loop().block_on(async {
             let mut server = Transport::quic_server(LOOPBACK, TransportConfig::default()).expect("a server");
             told.send(server.local_addr().expect("an address")).expect("somebody who listens");

@@ -12,6 +12,7 @@ use super::pipes::{LOOPBACK, PATIENCE, connected, packet, quinn_endpoint};
 use super::server::event_loop;
 use crate::clock::thread_cpu_ns;
 use crate::contest::median;
+use crate::placement;
 use crate::report::{Beside, Report, Table, number};
 use crate::settings::Settings;
 
@@ -78,6 +79,7 @@ fn udp(ticks: u32) -> f64 {
         .into_iter()
         .map(|socket| {
             std::thread::spawn(move || {
+                placement::pin(placement::LAST);
                 socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
                 let mut buffer = [0; 2048];
                 while socket.recv(&mut buffer).is_ok_and(|bytes| bytes == PACKET_BYTES) {}
@@ -106,6 +108,7 @@ fn quinn(ticks: u32) -> f64 {
     let endpoint = server_loop.block_on(async { quinn_endpoint(true) });
     let address = endpoint.local_addr().expect("an address");
     let clients = std::thread::spawn(move || {
+        placement::pin(placement::LAST);
         event_loop().block_on(async {
             let mut readers = tokio::task::JoinSet::new();
             for _ in 0..PEERS {
@@ -148,6 +151,7 @@ fn lanes(ticks: u32) -> f64 {
     let address = server.local_addr().expect("an address");
     let (ready, is_ready) = mpsc::channel();
     let clients = std::thread::spawn(move || {
+        placement::pin(placement::LAST);
         event_loop().block_on(async {
             let mut readers = tokio::task::JoinSet::new();
             for _ in 0..PEERS {

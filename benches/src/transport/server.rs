@@ -10,6 +10,7 @@ use theta_sdk::transport::memory::Door;
 
 use super::pipes::{LOOPBACK, PATIENCE, Pipe, connected, is_last, limits, packet, quinn_endpoint};
 use crate::clock::ThreadClock;
+use crate::placement;
 
 /// What carries the packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl Drop for Echo {
 }
 
 async fn serve(over: Over, told: mpsc::Sender<(Address, ThreadClock)>) {
+    placement::pin(placement::LAST);
     let clock = ThreadClock::of_this_thread();
     let tell = |address| told.send((address, clock)).expect("somebody who listens");
     let limits = limits();
