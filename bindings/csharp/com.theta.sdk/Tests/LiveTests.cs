@@ -140,12 +140,18 @@ namespace Theta.Tests
                 Assert.AreEqual(1, count);
                 Assert.AreEqual("Zoë-3", peers[0].Name());
                 Assert.AreEqual(client.LocalPeer, peers[0].Peer);
+                // The state is known a moment before the events of it are polled.
+                link.Until(
+                    delegate
+                    {
+                        return atClient.Exists(delegate(ThetaEvent e)
+                        {
+                            return e.Kind == ThetaEventKind.StateChanged && e.Code == (int)SessionState.Live;
+                        });
+                    },
+                    "the client hears that it is live");
                 ThetaEvent admitted = atClient.Find(delegate(ThetaEvent e) { return e.Kind == ThetaEventKind.Admitted; });
                 Assert.AreEqual((int)ThetaRole.Editor, admitted.Code);
-                Assert.IsTrue(atClient.Exists(delegate(ThetaEvent e)
-                {
-                    return e.Kind == ThetaEventKind.StateChanged && e.Code == (int)SessionState.Live;
-                }));
             }
         }
 
@@ -397,7 +403,7 @@ namespace Theta.Tests
                 Assert.AreEqual(ThetaStatus.Ok, link.Host.Kick(info.LocalPeer, "bye now"));
                 link.Until(delegate { return reason != null; }, "the client is told");
                 StringAssert.Contains("bye now", reason);
-                Assert.AreEqual(SessionState.Closed, link.Client.State);
+                link.Until(delegate { return link.Client.State == SessionState.Closed; }, "the client is closed");
             }
         }
 

@@ -362,7 +362,16 @@ namespace Theta.Tests
                     write.Rows(link.Cube, entities, written, out report);
                     write.Commit();
                 };
-                link.Until(delegate { return ticks > 60; }, "the cube moves");
+                SessionInfo session;
+                link.Client.GetInfo(out session);
+                uint first = session.Tick;
+                link.Until(
+                    delegate
+                    {
+                        link.Client.GetInfo(out session);
+                        return ticks > 60 && session.Tick > first + 40;
+                    },
+                    "the cube moves");
                 uint newest = 0;
                 FrameInfo info;
                 Frame frame;
