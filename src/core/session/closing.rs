@@ -57,14 +57,6 @@ impl Closing {
         Self::because(code, error)
     }
 
-    /// The messages before the proof stand alone in their packets: what shares one with the proof came before it.
-    pub(crate) fn after_the_proof() -> Self {
-        Self::because(
-            DisconnectCode::ProtocolViolation,
-            "A message shares a packet with the handshake's last",
-        )
-    }
-
     /// A message on a lane that is not its own.
     pub(crate) fn misplaced(message: MessageType, lane: Lane) -> Self {
         Self::because(DisconnectCode::ProtocolViolation, format!("{message:?} came on lane {lane:?}"))

@@ -277,8 +277,7 @@ pub fn check_acknowledge(
     }
     // What was neither asked for nor offered cannot be agreed: somebody changed it, or the host is broken.
     let refused = core.refused.iter().fold(0, |mask, refused| mask | refused.capability.bit());
-    let unasked = core.capabilities & !terms.capabilities;
-    if unasked != 0 || core.capabilities & refused != 0 || core.capabilities | refused != terms.capabilities {
+    if core.capabilities & refused != 0 || core.capabilities | refused != terms.capabilities {
         return Err(Closing::because(
             DisconnectCode::ProtocolViolation,
             "the agreed capabilities are not those asked for",

@@ -227,13 +227,8 @@ impl HostLink {
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
                 self.heart.heard(now);
-                let header = *packet.header();
-                packet.messages().try_for_each(|raw| {
-                    if self.courier.epoch_in() != header.epoch {
-                        return Err(Closing::after_the_proof());
-                    }
-                    self.message(common, now, lane, header.sequence, raw)
-                })
+                let sequence = packet.header().sequence;
+                packet.messages().try_for_each(|raw| self.message(common, now, lane, sequence, raw))
             }
             Ok(None) => Ok(()),
             Err(closing) => Err(closing),

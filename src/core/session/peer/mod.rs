@@ -253,8 +253,8 @@ impl Peer {
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
                 self.heart.heard(now);
-                let header = *packet.header();
-                packet.messages().try_for_each(|raw| self.message(now, lane, header.sequence, raw))
+                let sequence = packet.header().sequence;
+                packet.messages().try_for_each(|raw| self.message(now, lane, sequence, raw))
             }
             Ok(None) => Ok(()),
             Err(closing) => Err(closing),

@@ -298,6 +298,39 @@ fn an_unsigned_refusal_is_a_hint_and_no_more() {
 }
 
 #[test]
+fn between_the_proof_and_the_new_epoch_a_host_may_only_end_it() {
+    use theta_core::wire::message::{Admitted, Ending, Heartbeat, SessionControl};
+    let proved = || {
+        let mut impostor = Impostor::meet(real_terms());
+        let acknowledge = impostor.acknowledgement(|_| ());
+        impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
+        assert!(impostor.peer.agreement().is_some());
+        impostor
+    };
+    let mut denied = proved();
+    let words = Ending::from_code(DisconnectCode::TicketExpired);
+    denied.say(Lane::Control, &Message::SessionControl(SessionControl::Denied(words)));
+    denied.assert_closed(DisconnectCode::TicketExpired);
+    for message in [
+        Message::SessionControl(SessionControl::Admitted(Admitted::default())),
+        Message::SessionControl(SessionControl::Kick(Ending::from_code(DisconnectCode::Kicked))),
+        Message::Heartbeat(Heartbeat::default()),
+    ] {
+        let mut early = proved();
+        early.say(Lane::Control, &message);
+        early.assert_closed(DisconnectCode::ProtocolViolation);
+        assert!(!early.events.iter().any(|event| matches!(event, PeerEvent::Admitted { .. })));
+    }
+    // Once the new epoch is here, the handshake's is over.
+    let mut late = Impostor::host(Arrival::honest(&person(7), Role::Editor));
+    let words = Ending::from_code(DisconnectCode::Kicked);
+    let old = theta_core::wire::envelope::PacketHeader { sequence: 9, ..Default::default() };
+    let bytes = packet(old, &[Message::SessionControl(SessionControl::Close(words))]);
+    late.deliver(Lane::Control, &bytes);
+    late.assert_closed(DisconnectCode::EpochFenced);
+}
+
+#[test]
 fn long_words_do_not_hide_the_code() {
     let mut venue = Venue::new();
     let guest = venue.welcome(7, Role::Editor);

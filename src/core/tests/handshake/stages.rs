@@ -1,7 +1,6 @@
 //! Every message at every stage of a link, on both sides: what may come is taken, what may not has its code, and
 //! nothing panics.
 
-use theta_core::session::role::{may_send, travels_on};
 use theta_core::session::{HostConfig, HostEvent, PeerState};
 use theta_core::types::Lane;
 use theta_core::wire::codes::{DisconnectCode, RefusalReason};
@@ -17,10 +16,54 @@ use super::venue::{Arrival, Venue, host_config, person};
 const LANES: [Lane; 6] =
     [Lane::Control, Lane::Replication, Lane::State, Lane::Input, Lane::Presence, Lane::Bulk(0)];
 
+/// Where docs/protocol.md ("Message types") says that a message may come; not what the code says.
+fn lanes_of(message_type: MessageType) -> &'static [Lane] {
+    match message_type {
+        MessageType::SessionHello
+        | MessageType::SessionAcknowledge
+        | MessageType::SessionConfirm
+        | MessageType::Heartbeat
+        | MessageType::InterestSet
+        | MessageType::TelemetryReport
+        | MessageType::NackRequest => &[Lane::Control],
+        MessageType::SessionControl => &[Lane::Control, Lane::Replication],
+        MessageType::WorldSnapshot | MessageType::AssetTransfer => &[Lane::Bulk(0), Lane::Replication],
+        MessageType::ComponentDelta => &[Lane::State, Lane::Replication],
+        MessageType::StateAck => &[Lane::State],
+        MessageType::StateHashReport => &[Lane::State, Lane::Control],
+        MessageType::Ownership | MessageType::CommandLogEntry => &[Lane::Replication],
+        MessageType::InputPredictiveState => &[Lane::Input],
+        MessageType::EditorEvent => &[Lane::Presence],
+        MessageType::AppMessage => &[Lane::Replication, Lane::Presence],
+    }
+}
+
+fn travels_on(message_type: MessageType, lane: Lane) -> bool {
+    lanes_of(message_type).contains(&lane)
+}
+
 /// The first lane on which a message may come.
 fn lane_of(message: &Message<'_>) -> Lane {
-    let lanes = LANES.iter().copied().find(|lane| travels_on(message.message_type(), *lane));
-    lanes.expect("every message has a lane")
+    lanes_of(message.message_type())[0]
+}
+
+/// Whether that page says that a client with this role may send it.
+fn may_send(role: Role, message_type: MessageType) -> bool {
+    match message_type {
+        MessageType::Heartbeat
+        | MessageType::StateAck
+        | MessageType::StateHashReport
+        | MessageType::InterestSet
+        | MessageType::TelemetryReport
+        | MessageType::SessionControl
+        | MessageType::NackRequest => true,
+        MessageType::AppMessage | MessageType::EditorEvent => role >= Role::Commenter,
+        MessageType::Ownership
+        | MessageType::CommandLogEntry
+        | MessageType::InputPredictiveState
+        | MessageType::AssetTransfer => role >= Role::Editor,
+        _ => false,
+    }
 }
 
 /// What a message does to a link.
