@@ -21,6 +21,8 @@ pub struct Impostor {
     pub events: Vec<PeerEvent>,
     /// What the peer sent.
     pub heard: Vec<(Lane, Vec<u8>)>,
+    /// The lanes the peer opened.
+    pub opened: Vec<Lane>,
     /// How the peer closed the link.
     pub closed: Option<(DisconnectCode, String)>,
     pub now: Time,
@@ -67,6 +69,7 @@ impl Impostor {
             peer,
             events: Vec::new(),
             heard: Vec::new(),
+            opened: Vec::new(),
             closed: None,
             now,
             terms,
@@ -163,7 +166,8 @@ impl Impostor {
                 PeerOutput::Event(event) => self.events.push(event),
                 PeerOutput::Link(LinkOutput::Transmit { lane, packet }) => self.heard.push((lane, packet)),
                 PeerOutput::Link(LinkOutput::Close { code, reason }) => self.closed = Some((code, reason)),
-                PeerOutput::Link(LinkOutput::OpenLane { .. } | LinkOutput::FinishLane(_)) => {}
+                PeerOutput::Link(LinkOutput::OpenLane { lane, .. }) => self.opened.push(lane),
+                PeerOutput::Link(LinkOutput::FinishLane(_)) => {}
             }
         }
     }

@@ -264,6 +264,7 @@ fn a_stream_opened_again_is_not_answered_again() {
     for _ in 0..100 {
         scene.impostor.input(LinkInput::StreamOpened { lane: Lane::Replication, schema_hash });
     }
+    assert_eq!(scene.impostor.opened, [Lane::Control, Lane::Replication]);
     scene.assert_goes_on();
     let mut scene = Scene::new();
     scene.impostor.input(LinkInput::StreamOpened { lane: Lane::Bulk(1), schema_hash: 1 });
