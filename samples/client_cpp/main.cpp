@@ -229,7 +229,6 @@ private:
         const auto clock_us = static_cast<std::uint64_t>(1 + (fixed_rate::now() - began_ns_) / 1000);
         const body_pose pose = motion_.at(wanted_.index, static_cast<double>(clock_us));
         theta::input now;
-        now.input_tick = ++inputs_;
         now.sampled_at_us = clock_us;
         now.head = pose_of(pose[0]);
         now.left = pose_of(pose[1]);
@@ -357,7 +356,6 @@ private:
     std::optional<std::int64_t> live_since_ns_;
     std::int64_t began_ns_ = 0;
     theta::peer_id self_ = 0;
-    std::uint32_t inputs_ = 0;
 };
 
 /// The ticket from a file that the server may not have written yet.

@@ -172,7 +172,6 @@ namespace Samples
             ulong displayNs = ThetaRuntime.NowNs + _framePeriodNs;
             ulong clockUs = ClockUs();
             _body = _motion.At(_options.Index, clockUs);
-            _input.InputTick++;
             _input.SampledAtUs = clockUs;
             _input.TargetDisplayUs = clockUs + (_framePeriodNs / 1000);
             SetPose(ref _input.Head, ref _body.Head);

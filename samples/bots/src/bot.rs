@@ -12,7 +12,7 @@ use theta_sdk::core::schema::Schema;
 use theta_sdk::core::schema::declare::RustComponent;
 use theta_sdk::core::session::input::{InputSample, POSE_TRACKED, POSE_VALID, Pose};
 use theta_sdk::core::session::ticket::Ticket;
-use theta_sdk::core::types::{EntityId, PeerId, Tick};
+use theta_sdk::core::types::{EntityId, PeerId};
 use theta_sdk::core::world::{Frame, WorldError};
 use theta_sdk::runtime::{
     EventKind, JoinOptions, JoinSession, LinkStatistics, Runtime, RuntimeError, Sampler, SessionState, now_ns,
@@ -106,7 +106,6 @@ pub struct Bot {
     error_mm: Distribution,
     first_tick: Option<u32>,
     last_tick: Option<u32>,
-    inputs: u32,
     closed: bool,
 }
 
@@ -197,7 +196,6 @@ impl Bot {
             error_mm: Distribution::default(),
             first_tick: None,
             last_tick: None,
-            inputs: 0,
             closed: false,
         })
     }
@@ -266,9 +264,7 @@ impl Bot {
     fn send_motion(&mut self) -> Result<(), BotError> {
         // Never 0: a time of 0 in the avatar means that its player has not moved yet.
         let clock_us = 1 + (now_ns() - self.began_ns) / 1000;
-        self.inputs += 1;
         let sample = InputSample {
-            input_tick: Tick(self.inputs),
             sampled_at_us: clock_us,
             poses: self.motion.at(self.options.index, clock_us as f64).each_ref().map(pose_of),
             ..InputSample::default()

@@ -10,6 +10,9 @@ use crate::report::{ClientReport, DemoPeer, DemoReport, ServerReport};
 const MIN_COMPARED: f64 = 0.95;
 /// Of the ticks while a peer was live, how many must have become complete: on loopback nothing is lost.
 const MIN_COMPLETE: f64 = 0.80;
+/// Of the ticks while a peer was live, for how many the host must have had an input of it: a player who is frozen for
+/// everybody looks the same on every side.
+const MIN_INPUTS: f64 = 0.80;
 /// Of the host's ticks, how many must have a hash of their own: a world that does not move proves nothing.
 const MIN_DISTINCT: f64 = 0.5;
 
@@ -153,6 +156,17 @@ impl Run {
                 ),
             },
         ];
+        let wanted = self.seconds * self.server.tick_hz;
+        let inputs =
+            self.server.peers.iter().find(|peer| peer.name == *name).map_or(0, |peer| peer.inputs_received);
+        checks.push(Check {
+            passed: inputs > 0 && inputs as f64 >= MIN_INPUTS * wanted,
+            sentence: format!(
+                "{name}: the host took {inputs} inputs in {wanted:.0} ticks, {:.1} % (at least {:.0} %)",
+                percent(inputs as f64, wanted).min(100.0),
+                MIN_INPUTS * 100.0
+            ),
+        });
         if self.peers.len() > 1 {
             checks.push(Check {
                 passed: report.pose_error_mm_p99.is_some(),
@@ -201,6 +215,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::ServerPeer;
 
     const TICKS: u32 = 900;
 
@@ -231,6 +246,9 @@ mod tests {
                 tick_hz: 90.0,
                 entities: 402,
                 entities_moved: 20,
+                peers: ["cpp-0", "rust-1"]
+                    .map(|name| ServerPeer { name: name.to_owned(), inputs_received: TICKS.into() })
+                    .to_vec(),
                 ..ServerReport::default()
             },
             host: HostTicks::default(),
@@ -256,7 +274,7 @@ mod tests {
     #[test]
     fn a_good_run_passes_everything() {
         let run = run(|_| {});
-        assert_eq!(run.checks().len(), 4 + 2 * 4);
+        assert_eq!(run.checks().len(), 4 + 2 * 5);
         assert!(run.checks().iter().all(|check| check.passed), "{:#?}", run.checks());
         let report = run.report(true);
         assert_eq!((report.peers[1].compared_ticks, report.peers[1].diverged_ticks), (900, 0));
@@ -320,6 +338,14 @@ mod tests {
             }
         });
         assert!(matches!(&still[..], [one] if one.contains("1 of the hashes")), "{still:?}");
+    }
+
+    #[test]
+    fn a_player_who_is_frozen_for_everybody_fails() {
+        let sentence = only_failure(|run| run.server.peers[1].inputs_received = 719);
+        assert!(sentence.contains("rust-1: the host took 719 inputs in 900 ticks"), "{sentence}");
+        assert_eq!(failures(|run| run.server.peers[1].inputs_received = 720), Vec::<String>::new(), "80 %");
+        assert!(only_failure(|run| run.server.peers.truncate(1)).contains("rust-1: the host took 0 inputs"));
     }
 
     #[test]

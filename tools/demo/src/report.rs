@@ -51,6 +51,17 @@ pub struct ServerReport {
     pub entities: u64,
     /// Cubes that somebody pushed.
     pub entities_moved: u64,
+    /// Its side of every link.
+    pub peers: Vec<ServerPeer>,
+}
+
+/// A link in the server's report; what the demo needs of it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct ServerPeer {
+    /// Whose.
+    pub name: String,
+    /// Inputs that the host took.
+    pub inputs_received: u64,
 }
 
 /// A report cannot be read or written.

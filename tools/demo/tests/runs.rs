@@ -22,7 +22,7 @@ ticks() { awk 'BEGIN { for (t = 1; t <= 100; t++) printf "%d %016x\n", t, t * 7 
 /// A host that speaks, hashes a hundred ticks and ends when it is told to.
 const HOST: &str = r#"
 ticks >"$hashes"
-trap 'echo "{\"ok\":true,\"seconds\":1,\"tick_hz\":90,\"deadline_misses\":0,\"entities\":402,\"entities_moved\":9}" >"$report"; exit 0' TERM
+trap 'echo "{\"ok\":true,\"seconds\":1,\"tick_hz\":90,\"deadline_misses\":0,\"entities\":402,\"entities_moved\":9,\"peers\":[{\"name\":\"cpp-0\",\"inputs_received\":90},{\"name\":\"csharp-1\",\"inputs_received\":90}]}" >"$report"; exit 0' TERM
 while :; do
   echo "status kind=server tick=100 deadline_misses=0 entities=402 entities_moved=9"
   sleep 0.1
