@@ -5,7 +5,10 @@
 /// system other than Linux) nothing changes.
 #[cfg(target_os = "linux")]
 pub fn pin(core: usize) {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Not `available_parallelism`: that counts what the calling thread was left with, which may be one core already.
+    // SAFETY: a question about the system.
+    let online = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    let cores = usize::try_from(online).unwrap_or(1);
     if cores < 2 {
         return;
     }
