@@ -7,7 +7,7 @@
 
 use crate::mutants::{Mutant, Mutants};
 use crate::schema::{FieldKind, LaneShape};
-use crate::types::EntityId;
+use crate::types::{ChunkId, EntityId};
 use crate::wire::WireError;
 use crate::wire::bits::{BitReader, BitWriter, unzigzag, zigzag};
 use crate::world::chunk::slots;
@@ -341,7 +341,7 @@ pub fn decode(body: &[u8], range: SlotRange, target: &mut Chunk) -> Result<(), R
     }
     let mut used = vec![false; active.len()];
     let mut previous = EntityId::NONE;
-    let mut scratch = Scratch::default();
+    let mut scratch = Scratch::new(id);
     for slot in slots(touched) {
         if changed >> slot & 1 == 1 {
             let mut any = false;
@@ -360,7 +360,7 @@ pub fn decode(body: &[u8], range: SlotRange, target: &mut Chunk) -> Result<(), R
                     let old = target.columns[*column].get(slot);
                     let new = scratch.change(&shapes[*column], old, &mut input)?;
                     if !target.set_cell(*column, slot, new) {
-                        return Err(bad("a changed value that is the old one"));
+                        return Err(ReplicationError::Misfit(id));
                     }
                 }
             }
@@ -392,13 +392,17 @@ pub fn decode(body: &[u8], range: SlotRange, target: &mut Chunk) -> Result<(), R
 }
 
 /// Where decoded cells stand until they are stored.
-#[derive(Default)]
 struct Scratch {
+    chunk: ChunkId,
     lanes: [u64; 4],
     bytes: Vec<u8>,
 }
 
 impl Scratch {
+    const fn new(chunk: ChunkId) -> Self {
+        Self { chunk, lanes: [0; 4], bytes: Vec::new() }
+    }
+
     fn whole(&mut self, shape: &ColumnShape, input: &mut BitReader<'_>) -> Result<CellRef<'_>, WireError> {
         if !shape.kind.is_variable() {
             for (lane, shape) in self.lanes.iter_mut().zip(&shape.lanes) {
@@ -434,21 +438,24 @@ impl Scratch {
         shape: &ColumnShape,
         old: CellRef<'_>,
         input: &mut BitReader<'_>,
-    ) -> Result<CellRef<'_>, WireError> {
-        let (CellRef::Lanes(old), false) = (old, shape.codes_whole) else { return self.whole(shape, input) };
+    ) -> Result<CellRef<'_>, ReplicationError> {
+        let (CellRef::Lanes(old), false) = (old, shape.codes_whole) else {
+            return Ok(self.whole(shape, input)?);
+        };
         let count = old.len();
         if let FieldKind::Quat { .. } = shape.kind {
             if !input.get_bool()? {
+                let chunk = self.chunk;
                 let whole = self.whole(shape, input)?;
                 return match whole {
                     CellRef::Lanes(lanes) if lanes[0] != old[0] => Ok(whole),
-                    _ => Err(WireError::Malformed("largest part of a quaternion")),
+                    _ => Err(ReplicationError::Misfit(chunk)),
                 };
             }
             self.lanes[0] = old[0];
-            get_residuals(&shape.lanes[1..], &old[1..], &mut self.lanes[1..], input)?;
+            get_residuals(self.chunk, &shape.lanes[1..], &old[1..], &mut self.lanes[1..], input)?;
         } else {
-            get_residuals(&shape.lanes, old, &mut self.lanes, input)?;
+            get_residuals(self.chunk, &shape.lanes, old, &mut self.lanes, input)?;
         }
         Ok(CellRef::Lanes(&self.lanes[..count]))
     }
@@ -460,11 +467,12 @@ fn get_lane(shape: &LaneShape, input: &mut BitReader<'_>) -> Result<u64, WireErr
 }
 
 fn get_residuals(
+    chunk: ChunkId,
     shapes: &[LaneShape],
     old: &[u64],
     new: &mut [u64],
     input: &mut BitReader<'_>,
-) -> Result<(), WireError> {
+) -> Result<(), ReplicationError> {
     for ((shape, old), new) in shapes.iter().zip(old).zip(new) {
         if shape.bits < MIN_RESIDUAL_BITS {
             *new = get_lane(shape, input)?;
@@ -476,17 +484,22 @@ fn get_residuals(
         }
         let widths = widths(shape.bits);
         let selector = input.get(2)? as usize;
-        let coded = if selector == 3 {
+        let too_wide = |coded: u64| selector > 0 && coded >> widths[selector - 1] == 0;
+        if selector == 3 {
             *new = get_lane(shape, input)?;
-            residual(*new, *old, shape.bits)
-        } else {
-            let coded = input.get(widths[selector])?;
-            *new = apply_residual(coded, *old, shape.bits);
-            coded
-        };
-        let too_wide = selector > 0 && coded >> widths[selector - 1] == 0;
-        if coded == 0 || too_wide || *new > shape.max {
-            return Err(WireError::Malformed("residual"));
+            // That the whole lane was shorter to say depends on the baseline alone.
+            if too_wide(residual(*new, *old, shape.bits)) {
+                return Err(ReplicationError::Misfit(chunk));
+            }
+            continue;
+        }
+        let coded = input.get(widths[selector])?;
+        if coded == 0 || too_wide(coded) {
+            return Err(WireError::Malformed("residual").into());
+        }
+        *new = apply_residual(coded, *old, shape.bits);
+        if *new > shape.max {
+            return Err(ReplicationError::Misfit(chunk));
         }
     }
     Ok(())

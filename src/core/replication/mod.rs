@@ -61,6 +61,10 @@ pub enum ReplicationError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A row's change gives a value that cannot be: it was coded against another state than the one held here. With a
+    /// host that codes rightly, what is held here is wrong.
+    #[error("{0:?}: a change that does not fit the baseline")]
+    Misfit(ChunkId),
     /// The message around the payload is wrong.
     #[error("{0}")]
     BadMessage(&'static str),

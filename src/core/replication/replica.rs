@@ -339,7 +339,11 @@ impl Replica {
             Some(begun) => begun.clone(),
             None => Assembly::new(header.chunk, archetype, header.version, base),
         };
-        assembly.add(base, header.range, entry.body)?;
+        match assembly.add(base, header.range, entry.body) {
+            // Whichever side is wrong, the chunk as a whole puts it right.
+            Err(ReplicationError::Misfit(chunk)) => return Ok(Staged::NoBaseline(chunk)),
+            added => added?,
+        }
         let baseline = if let Baseline::Tick(tick) = header.baseline { tick } else { Tick::ZERO };
         Ok(Staged::Assembly(header.chunk, baseline, Box::new(assembly)))
     }

