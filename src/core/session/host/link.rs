@@ -58,6 +58,8 @@ pub(super) struct HostLink {
     heart: Heart,
     sync: Sync,
     newest_input: Tick,
+    /// The packet that came with it, or a later one.
+    newest_input_sequence: u32,
     inputs: u64,
     inputs_refused: u64,
     refusals: u32,
@@ -79,6 +81,7 @@ impl HostLink {
             heart: Heart::new(now, config.idle_timeout_ms),
             sync: Sync::default(),
             newest_input: Tick::ZERO,
+            newest_input_sequence: 0,
             inputs: 0,
             inputs_refused: 0,
             refusals: 0,
@@ -283,7 +286,7 @@ impl HostLink {
             Message::StateAck(ack) => self.state_ack(common, &ack),
             Message::StateHashReport(report) => self.hash_report(common, &report),
             Message::NackRequest(request) => self.nack(common, &request),
-            Message::InputPredictiveState(input) => self.input(common, &input),
+            Message::InputPredictiveState(input) => self.input(common, sequence, &input),
             // Known, allowed, and for parts of the protocol this host does not offer: it says so.
             other => {
                 self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted);
@@ -425,7 +428,12 @@ impl HostLink {
         }
     }
 
-    fn input(&mut self, common: &mut Common, input: &InputPredictiveState<'_>) -> Result<(), Closing> {
+    fn input(
+        &mut self,
+        common: &mut Common,
+        sequence: u32,
+        input: &InputPredictiveState<'_>,
+    ) -> Result<(), Closing> {
         let Some(peer) = self.info().map(|info| info.peer) else { return Ok(()) };
         let newest = InputSample {
             input_tick: input.input_tick,
@@ -436,6 +444,14 @@ impl HostLink {
         let samples = unpack(&input.payload, &newest).map_err(|error| Closing::from_message(&error))?;
         let lead = u32::from(common.terms.tick_rate_hz) * MAX_INPUT_LEAD_MS / 1000;
         let latest = Tick(common.newest_tick.0.saturating_add(lead));
+        if sequence > self.newest_input_sequence {
+            self.newest_input_sequence = sequence;
+            // Sent later and numbered lower: the peer's clock was set back, as after a stall of ours, and it begins
+            // again there. What it numbered too high must not make it wait.
+            if newest.input_tick < self.newest_input {
+                self.newest_input = Tick(newest.input_tick.0.saturating_sub(1));
+            }
+        }
         // Newest first on the wire; the application gets what it has not seen, in order.
         for sample in samples.into_iter().rev() {
             if sample.input_tick > latest {

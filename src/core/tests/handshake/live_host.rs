@@ -136,6 +136,21 @@ fn a_repeated_datagram_is_acted_on_once() {
 }
 
 #[test]
+fn a_player_whose_clock_was_set_back_goes_on_playing() {
+    let mut scene = Scene::new(Role::Editor);
+    let header = scene.intruder.next_header(Lane::Input);
+    let late = packet(header, &[input_at(3)]);
+    scene.say(Lane::Input, &input_at(4));
+    scene.say(Lane::Input, &input_at(90));
+    scene.say(Lane::Input, &input_at(5));
+    scene.say(Lane::Input, &input_at(6));
+    // What was overtaken on its way is old, not a clock set back.
+    scene.deliver(Lane::Input, &late);
+    assert_eq!(scene.inputs(), [Tick(4), Tick(90), Tick(5), Tick(6)]);
+    scene.assert_goes_on();
+}
+
+#[test]
 fn a_repeated_or_missing_packet_on_a_reliable_lane_ends_the_link() {
     let beat = Message::Heartbeat(Heartbeat { sent_us: 1, ..Heartbeat::default() });
     for sequences in [[2, 2], [2, 4], [2, 1], [3, 4], [0, 1], [u32::MAX, 0]] {
