@@ -24,6 +24,8 @@ impl Simulation {
         player.checker = PeerChecker::default();
         player.rejoin_at = Tick(tick.0 + REJOIN_DELAY_TICKS);
         player.parked.clear();
+        // How the host lets go of the old link is no news of the next session.
+        player.slot = None;
     }
 
     pub(super) fn join(&mut self, index: usize) {
