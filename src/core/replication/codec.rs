@@ -104,6 +104,19 @@ pub fn encode(
 ) {
     let before = base.map_or(0, |base| base.occupancy) & range.mask();
     let now = current.occupancy & range.mask();
+    // Which slots differ, by column: compared once, asked three times.
+    let mut differing = [0u64; crate::world::limits::MAX_COLUMNS];
+    let mut rows_differ = 0u64;
+    if let Some(base) = base {
+        for (mask, (new, old)) in differing.iter_mut().zip(current.columns.iter().zip(&base.columns)) {
+            if !std::sync::Arc::ptr_eq(new, old) {
+                for slot in slots(before & now) {
+                    *mask |= u64::from(new.get(slot) != old.get(slot)) << slot;
+                }
+                rows_differ |= *mask;
+            }
+        }
+    }
     let mut operations = [None; SLOTS];
     let mut touched = 0u64;
     for slot in slots(before | now) {
@@ -111,14 +124,7 @@ pub fn encode(
             (Some(base), true, true) if base.entities[slot] != current.entities[slot] => {
                 Some(Operation::Replace)
             }
-            (Some(base), true, true) => {
-                let same = current
-                    .columns
-                    .iter()
-                    .zip(&base.columns)
-                    .all(|(new, old)| std::sync::Arc::ptr_eq(new, old) || new.get(slot) == old.get(slot));
-                (!same).then_some(Operation::Change)
-            }
+            (Some(_), true, true) => (rows_differ >> slot & 1 == 1).then_some(Operation::Change),
             (_, true, _) => (!mutants.active(Mutant::DropDespawn)).then_some(Operation::Remove),
             _ => Some(Operation::Spawn),
         };
@@ -139,16 +145,15 @@ pub fn encode(
             out.put_bool(operations[slot] == Some(Operation::Replace));
         }
     }
-    let changed: Vec<usize> =
-        slots(touched).filter(|slot| operations[*slot] == Some(Operation::Change)).collect();
+    let changed = slots(touched)
+        .filter(|slot| operations[*slot] == Some(Operation::Change))
+        .fold(0u64, |mask, slot| mask | 1 << slot);
     let shapes = &current.archetype.columns;
     // Only columns in which some row changed take part in the rows' masks.
     let mut active = Vec::new();
-    if let (Some(base), false) = (base, changed.is_empty()) {
+    if base.is_some() && changed != 0 {
         for column in 0..shapes.len() {
-            let differs = changed
-                .iter()
-                .any(|slot| current.columns[column].get(*slot) != base.columns[column].get(*slot));
+            let differs = differing[column] & changed != 0;
             out.put_bool(differs);
             if differs {
                 active.push(column);
@@ -159,20 +164,21 @@ pub fn encode(
     for slot in slots(touched) {
         match (operations[slot], base) {
             (Some(Operation::Change), Some(base)) => {
-                let mut set: Vec<usize> = active
-                    .iter()
-                    .copied()
-                    .filter(|column| current.columns[*column].get(slot) != base.columns[*column].get(slot))
-                    .collect();
-                if mutants.active(Mutant::ForgetFieldMaskBit) && set.len() > 1 {
-                    set.pop();
-                }
+                let holds = |column: &usize| differing[*column] >> slot & 1 == 1;
+                let forgotten = if mutants.active(Mutant::ForgetFieldMaskBit)
+                    && active.iter().filter(|column| holds(column)).count() > 1
+                {
+                    active.iter().copied().filter(|column| holds(column)).last()
+                } else {
+                    None
+                };
+                let set = |column: &usize| holds(column) && Some(*column) != forgotten;
                 if active.len() > 1 {
                     for column in &active {
-                        out.put_bool(set.contains(column));
+                        out.put_bool(set(column));
                     }
                 }
-                for column in set {
+                for column in active.iter().copied().filter(set) {
                     let (new, old) = (current.columns[column].get(slot), base.columns[column].get(slot));
                     put_change(&shapes[column], new, old, out);
                 }

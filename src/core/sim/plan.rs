@@ -3,12 +3,12 @@
 use super::network::Conditions;
 use super::rng::Rng;
 
-/// Simulated ticks of one run: 15 s at 90 Hz.
-pub const RUN_TICKS: u32 = 1350;
+/// Simulated ticks of one run: 20 s at 90 Hz.
+pub const RUN_TICKS: u32 = 1800;
 /// Microseconds of a tick at 90 Hz.
 pub const TICK_US: u64 = 11_111;
 /// From this tick on the network is perfect, so that everything must come together again.
-pub const HEAL_TICK: u32 = 900;
+pub const HEAL_TICK: u32 = 1350;
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -49,13 +49,13 @@ impl Plan {
             (0..peers).map(|_| if fair { fair_link(&mut rng) } else { rough_link(&mut rng) }).collect();
         // A few entities that all change say as much as many, in a tenth of the time.
         let (writes_ppm, most_entities) =
-            [(5_000, 400), (50_000, 300), (200_000, 100), (1_000_000, 40)][rng.below(4) as usize];
+            [(5_000, 500), (50_000, 300), (200_000, 120), (1_000_000, 50)][rng.below(4) as usize];
         Self {
             seed,
             ticks: RUN_TICKS,
             heal_tick: HEAL_TICK,
             peers,
-            entities: rng.between(30, most_entities) as u32,
+            entities: rng.between(50, most_entities) as u32,
             writes_ppm,
             churn_ppm: rng.between(10_000, 400_000) as u32,
             links,
