@@ -14,10 +14,10 @@ impl Tick {
     /// Before the first tick: "no baseline", "nothing confirmed".
     pub const ZERO: Self = Self(0);
 
-    /// The tick that follows.
+    /// The tick that follows; the last one has none and stays, also where a lying host names it.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// How many ticks `earlier` lies before `self`; zero when it does not.

@@ -10,7 +10,20 @@ use super::codec::{self, SlotRange};
 use crate::types::{ChunkId, Tick};
 use crate::world::chunk::slots;
 use crate::world::limits::SLOTS;
-use crate::world::{Archetype, Chunk};
+use crate::world::{Archetype, Chunk, Column};
+
+/// Bytes of the columns of `chunk` that it does not share with `other`.
+pub(super) fn own_bytes(chunk: &Chunk, other: Option<&Chunk>) -> usize {
+    let shared = |at: usize| {
+        other.is_some_and(|other| other.columns.get(at).is_some_and(|o| Arc::ptr_eq(o, &chunk.columns[at])))
+    };
+    let columns =
+        chunk.columns.iter().enumerate().filter(|(at, _)| !shared(*at)).map(|(_, column)| match &**column {
+            Column::Fixed { cells, .. } => cells.len() * 8,
+            Column::Variable { cells } => cells.iter().map(|cell| cell.len() + 16).sum(),
+        });
+    size_of::<Chunk>() + chunk.columns.len() * 16 + columns.sum::<usize>()
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Assembly {
@@ -61,6 +74,11 @@ impl Assembly {
                 self.chunk.set_cell(column, slot, cells.get(slot));
             }
         }
+    }
+
+    /// Bytes that it holds for itself.
+    pub fn bytes(&self) -> usize {
+        own_bytes(&self.chunk, self.start.as_deref())
     }
 
     pub const fn is_whole(&self) -> bool {

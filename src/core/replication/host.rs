@@ -5,7 +5,7 @@
 //!
 //! A chunk whose rows do not fit datagrams goes on the reliable lane. While it is on its way the link's deltas of that
 //! chunk are coded against it, in datagrams of their own: the first one that is acknowledged proves that it arrived,
-//! so the reliable lane needs no acknowledgement.
+//! so the reliable lane needs no acknowledgement. Only so many bytes are on that lane at a time; the rest waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -75,6 +75,14 @@ pub struct LinkTick {
     pub parts: Vec<DeltaPart>,
 }
 
+/// A version on its way on the reliable lane.
+#[derive(Clone, Debug)]
+struct Pending {
+    chunk: Arc<Chunk>,
+    since: Tick,
+    bytes: usize,
+}
+
 /// What a link has of one chunk.
 #[derive(Clone, Debug, Default)]
 struct LinkChunk {
@@ -83,7 +91,7 @@ struct LinkChunk {
     /// Slots it acknowledged of a newer version.
     partial: Option<(Tick, u64)>,
     /// A version that is on its way on the reliable lane.
-    pending: Option<Arc<Chunk>>,
+    pending: Option<Pending>,
     /// Raised when what was sent before says nothing any more.
     generation: u32,
     /// It may have a version, even if none is acknowledged.
@@ -105,7 +113,7 @@ impl LinkChunk {
             self.stale.clone_from(&self.acked);
         }
         self.acked = Some(Arc::clone(chunk));
-        if self.pending.as_ref().is_some_and(|pending| pending.tick <= chunk.tick) {
+        if self.pending.as_ref().is_some_and(|pending| pending.chunk.tick <= chunk.tick) {
             self.pending = None;
         }
     }
@@ -136,6 +144,12 @@ struct Encoding {
     budget: usize,
     reliable: bool,
     ranges: Vec<(SlotRange, Vec<u8>)>,
+}
+
+impl Encoding {
+    fn bytes(&self) -> usize {
+        self.ranges.iter().map(|(_, body)| body.len()).sum()
+    }
 }
 
 /// One entry that goes out.
@@ -400,7 +414,7 @@ impl HostReplication {
                 continue;
             }
             let generation = state.generation;
-            if let Some(pending) = state.pending.clone() {
+            if let Some(pending) = state.pending.as_ref().map(|pending| Arc::clone(&pending.chunk)) {
                 let mut target = chunk;
                 let mut encoding = self.encode(&target, Some(&pending), budget);
                 if encoding.reliable {
@@ -442,14 +456,14 @@ impl HostReplication {
                 chunk: Arc::clone(&chunk),
             };
             if goes_reliably {
-                if let Some(state) = link.chunks.get_mut(&chunk.id) {
-                    state.pending = Some(chunk);
-                }
-                reliable.push(outgoing);
+                reliable.push((baseline.map_or(Tick::ZERO, |baseline| baseline.tick), outgoing));
             } else {
                 plain.push(outgoing);
             }
         }
+        let waiting = reliable.len();
+        let reliable = self.admit(link, reliable);
+        is_complete &= reliable.len() == waiting;
         self.pack(&plain, room, false, out);
         self.pack(&dependent, room, false, out);
         self.pack(&reliable, PIECE_BYTES, true, out);
@@ -462,9 +476,11 @@ impl HostReplication {
                 receipt: Receipt::default(),
             });
         }
-        if out.parts.len() > MAX_PARTS - 1 {
-            // The rest is still unacknowledged, and goes with the next tick.
-            out.parts.truncate(MAX_PARTS - 1);
+        let surplus = out.parts.len().saturating_sub(MAX_PARTS - 1);
+        if surplus > 0 {
+            // Datagrams are still unacknowledged, and go with the next tick. What goes reliably is not said again.
+            let end = out.parts.partition_point(|part| !part.reliable);
+            out.parts.drain(end.saturating_sub(surplus)..end);
             is_complete = false;
         }
         let count = out.parts.len() as u16 + u16::from(!is_complete);
@@ -472,6 +488,30 @@ impl HostReplication {
             part.index = index as u16;
             part.count = count;
         }
+    }
+
+    /// Which chunks go on the reliable lane now, of those that must: as many as its bytes under way allow, those first
+    /// of which the peer has the oldest version. Without a bound a world of large rows would fill the lane's queue, and
+    /// that costs the peer its session.
+    fn admit(&self, link: &mut LinkState, mut waiting: Vec<(Tick, Outgoing)>) -> Vec<Outgoing> {
+        let pending = link.chunks.values().filter_map(|state| state.pending.as_ref());
+        let mut under_way: usize = pending.map(|pending| pending.bytes).sum();
+        waiting.sort_by_key(|(held, outgoing)| (*held, outgoing.chunk.id));
+        let mut admitted = Vec::new();
+        for (_, outgoing) in waiting {
+            let bytes = outgoing.encoding.bytes();
+            if under_way > 0 && under_way + bytes > self.limits.pending_bytes {
+                break;
+            }
+            under_way += bytes;
+            if let Some(state) = link.chunks.get_mut(&outgoing.chunk.id) {
+                let chunk = Arc::clone(&outgoing.chunk);
+                state.pending = Some(Pending { chunk, since: self.tick, bytes });
+            }
+            admitted.push(outgoing);
+        }
+        admitted.sort_by_key(|outgoing| outgoing.chunk.id);
+        admitted
     }
 
     /// Puts entries into parts, in order, as many into each as fit.
@@ -557,12 +597,15 @@ impl HostReplication {
     }
 
     /// The peer has no baseline for this chunk: it gets the whole of it with the next tick. A chunk that is on its way
-    /// on the reliable lane, or in a repair, comes anyway.
+    /// on the reliable lane, or in a repair, comes anyway; unless it has been on that lane for so long that it must
+    /// have come, and was of no use there.
     pub fn reset_chunk(&mut self, key: LinkKey, chunk: ChunkId) {
+        let (tick, patience) = (self.tick, self.limits.in_flight_ticks);
         let Some(state) = self.links.get_mut(&key).and_then(|link| link.chunks.get_mut(&chunk)) else {
             return;
         };
-        if state.pending.is_none() && !state.is_paused {
+        let comes = state.pending.as_ref().is_some_and(|pending| tick.since(pending.since) < patience);
+        if !comes && !state.is_paused {
             *state = LinkChunk { generation: state.generation + 1, sent: true, ..LinkChunk::default() };
         }
     }

@@ -24,11 +24,20 @@ pub struct HostLimits {
     pub cached_encodings: usize,
     /// Snapshots under way on one link.
     pub snapshots: usize,
+    /// Rows on their way to one link on the reliable lane, in bytes; more wait. One chunk goes whatever its size.
+    pub pending_bytes: usize,
 }
 
 impl Default for HostLimits {
     fn default() -> Self {
-        Self { in_flight: 2048, in_flight_ticks: 256, history_ticks: 256, cached_encodings: 16, snapshots: 8 }
+        Self {
+            in_flight: 2048,
+            in_flight_ticks: 256,
+            history_ticks: 256,
+            cached_encodings: 16,
+            snapshots: 8,
+            pending_bytes: 1 << 20,
+        }
     }
 }
 
@@ -47,7 +56,8 @@ pub struct ReplicaLimits {
     pub assemblies: usize,
     /// Incomplete ticks under watch.
     pub open_ticks: usize,
-    /// Bytes of all chunk versions; frames go early before this is an error.
+    /// Bytes of all chunk versions, and apart from them of a snapshot under assembly; frames go early before this is an
+    /// error.
     pub state_bytes: usize,
 }
 

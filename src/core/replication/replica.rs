@@ -7,11 +7,11 @@
 //! What the host says is checked: contradictions are errors and change nothing. A baseline that is not here (it may
 //! have been lost with an acknowledgement) is no error: the part is not acknowledged and the chunk is asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ReplicationError;
-use super::assembly::Assembly;
+use super::assembly::{Assembly, own_bytes};
 use super::entry::{Baseline, Entries, Entry};
 use super::history::ChunkHashes;
 use super::lifecycle::{self, Lifecycle};
@@ -22,7 +22,7 @@ use crate::schema::Schema;
 use crate::types::{ChunkId, ComponentId, Tick};
 use crate::wire::limits::MAX_COLUMN_HASHES;
 use crate::world::limits::SLOTS;
-use crate::world::{ArchetypeDef, ArchetypeId, ArchetypeTable, CellRef, Chunk, Column, Frame, WorldLimits};
+use crate::world::{ArchetypeDef, ArchetypeId, ArchetypeTable, CellRef, Chunk, Frame, WorldLimits};
 
 /// What became of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,18 @@ impl ReplicaChunk {
         let after = self.versions.partition_point(|(chunk, _)| chunk.tick <= tick);
         after.checked_sub(1).map(|at| &self.versions[at].0)
     }
+
+    /// Bytes of all it holds.
+    fn bytes(&self) -> usize {
+        let versions = self.versions.iter().map(|(_, bytes)| bytes).sum::<usize>();
+        versions + self.assemblies.iter().map(Assembly::bytes).sum::<usize>()
+    }
+
+    /// Lets go of the assembly of a version, if there is one; gives the bytes it held.
+    fn drop_assembly(&mut self, version: Tick) -> usize {
+        let at = self.assemblies.iter().position(|other| other.version == version);
+        at.map_or(0, |at| self.assemblies.remove(at).bytes())
+    }
 }
 
 /// Which parts of a tick are here.
@@ -98,19 +110,6 @@ pub struct Replica {
     events: VecDeque<Lifecycle>,
     state_bytes: usize,
     mutants: Mutants,
-}
-
-/// Bytes of the columns of `chunk` that it does not share with `other`.
-fn own_bytes(chunk: &Chunk, other: Option<&Chunk>) -> usize {
-    let shared = |at: usize| {
-        other.is_some_and(|other| other.columns.get(at).is_some_and(|o| Arc::ptr_eq(o, &chunk.columns[at])))
-    };
-    let columns =
-        chunk.columns.iter().enumerate().filter(|(at, _)| !shared(*at)).map(|(_, column)| match &**column {
-            Column::Fixed { cells, .. } => cells.len() * 8,
-            Column::Variable { cells } => cells.iter().map(|cell| cell.len() + 16).sum(),
-        });
-    size_of::<Chunk>() + chunk.columns.len() * 16 + columns.sum::<usize>()
 }
 
 impl Replica {
@@ -180,7 +179,8 @@ impl Replica {
             self.assembling = None;
             return Err(ReplicationError::BadMessage("a piece of another snapshot"));
         }
-        match assembling.add(index, count, payload, &self.archetypes, max_chunks) {
+        let max_bytes = self.limits.state_bytes;
+        match assembling.add(index, count, payload, &self.archetypes, max_chunks, max_bytes) {
             Ok(false) => Ok(assembling.progress()),
             Ok(true) => {
                 let chunks = self.assembling.take().map_or_else(|| Ok(Vec::new()), Assembling::finish)?;
@@ -204,7 +204,9 @@ impl Replica {
         is_repair: bool,
         chunks: Vec<Arc<Chunk>>,
     ) -> Result<(), ReplicationError> {
-        if !is_repair {
+        if is_repair {
+            self.check_growth(&chunks)?;
+        } else {
             self.check_entities(chunks.iter())?;
             self.chunks.clear();
             self.ticks.clear();
@@ -213,7 +215,7 @@ impl Replica {
         }
         for chunk in chunks {
             let known = self.chunks.entry(chunk.id).or_default();
-            self.state_bytes -= known.versions.iter().map(|(_, bytes)| bytes).sum::<usize>();
+            self.state_bytes -= known.bytes();
             let bytes = own_bytes(&chunk, None);
             self.state_bytes += bytes;
             *known = ReplicaChunk { versions: [(chunk, bytes)].into(), ..ReplicaChunk::default() };
@@ -223,6 +225,23 @@ impl Replica {
         self.ticks = self.ticks.split_off(&self.floor);
         if !is_repair && tick > self.newest_complete {
             self.publish(tick);
+        }
+        self.shrink()
+    }
+
+    /// Refuses new versions that would lead to too many chunks or entities.
+    fn check_growth(&self, new: &[Arc<Chunk>]) -> Result<(), ReplicationError> {
+        let ids: BTreeSet<ChunkId> = new.iter().map(|chunk| chunk.id).collect();
+        self.check_chunks(ids.iter())?;
+        let kept = self.chunks.iter().filter(|(id, _)| !ids.contains(id));
+        self.check_entities(kept.filter_map(|(_, known)| known.newest()).chain(new))
+    }
+
+    fn check_chunks<'a>(&self, new: impl Iterator<Item = &'a ChunkId>) -> Result<(), ReplicationError> {
+        let actual = self.chunks.len() + new.filter(|id| !self.chunks.contains_key(id)).count();
+        let limit = self.max_chunks();
+        if actual > limit {
+            return Err(ReplicationError::OverLimit { what: "chunks", actual, limit });
         }
         Ok(())
     }
@@ -359,33 +378,26 @@ impl Replica {
                 begun.push((id, baseline, assembly));
             }
         }
-        let new = finished.iter().map(|(_, chunk)| chunk.id).chain(begun.iter().map(|(id, ..)| *id));
-        let count = self.chunks.len() + new.filter(|id| !self.chunks.contains_key(id)).count();
-        if count > self.max_chunks() {
-            return Err(ReplicationError::OverLimit {
-                what: "chunks",
-                actual: count,
-                limit: self.max_chunks(),
-            });
-        }
+        let new = finished.iter().map(|(_, chunk)| &chunk.id).chain(begun.iter().map(|(id, ..)| id));
+        self.check_chunks(new)?;
         if finished.iter().any(|(_, chunk)| {
             self.chunks
                 .get(&chunk.id)
                 .is_none_or(|known| known.newest().map_or(0, |old| old.len()) < chunk.len())
         }) {
-            let replaced = |id: &ChunkId| finished.iter().any(|(_, chunk)| chunk.id == *id);
-            let kept =
-                self.chunks.iter().filter(|(id, _)| !replaced(id)).filter_map(|(_, known)| known.newest());
-            self.check_entities(kept.chain(finished.iter().map(|(_, chunk)| chunk)))?;
+            let new: Vec<Arc<Chunk>> = finished.iter().map(|(_, chunk)| Arc::clone(chunk)).collect();
+            self.check_growth(&new)?;
         }
         for (id, baseline, assembly) in begun {
             let known = self.chunks.entry(id).or_default();
             known.newest_baseline = known.newest_baseline.max(baseline);
-            known.assemblies.retain(|other| other.version != assembly.version);
+            self.state_bytes -= known.drop_assembly(assembly.version);
+            self.state_bytes += assembly.bytes();
             known.assemblies.push(assembly);
             known.assemblies.sort_by_key(|other| other.version);
             if known.assemblies.len() > self.limits.assemblies {
                 let oldest = known.assemblies.remove(0);
+                self.state_bytes -= oldest.bytes();
                 known.given_up = known.given_up.max(oldest.version);
             }
         }
@@ -405,7 +417,7 @@ impl Replica {
         let before = at.checked_sub(1).map(|at| &known.versions[at].0);
         let bytes = own_bytes(&chunk, before.map(|before| &**before));
         self.state_bytes += bytes;
-        known.assemblies.retain(|other| other.version != chunk.tick);
+        self.state_bytes -= known.drop_assembly(chunk.tick);
         known.versions.insert(at, (chunk, bytes));
         let keep = known.newest_baseline;
         while known.versions.len() > 1
@@ -568,7 +580,7 @@ impl Replica {
         Some((id, component.id, component.fields[field].desc.id))
     }
 
-    /// Bytes of all chunk versions, roughly.
+    /// Bytes of all chunk versions and of those under assembly, roughly.
     pub const fn state_bytes(&self) -> usize {
         self.state_bytes
     }

@@ -61,6 +61,8 @@ pub(super) struct Assembling {
     next: u32,
     fold: u64,
     chunks: BTreeMap<ChunkId, Partial>,
+    /// Of all chunks so far.
+    bytes: usize,
 }
 
 impl Assembling {
@@ -75,10 +77,10 @@ impl Assembling {
         if tick == Tick::ZERO {
             return Err(ReplicationError::BadMessage("a snapshot of no tick"));
         }
-        Ok(Self { id, tick, is_repair, count, next: 0, fold: 0, chunks: BTreeMap::new() })
+        Ok(Self { id, tick, is_repair, count, next: 0, fold: 0, chunks: BTreeMap::new(), bytes: 0 })
     }
 
-    /// Takes the next piece; true when it was the last.
+    /// Takes the next piece; true when it was the last. At most `max_chunks` chunks of `max_bytes` bytes in all.
     pub fn add(
         &mut self,
         index: u32,
@@ -86,6 +88,7 @@ impl Assembling {
         payload: &[u8],
         archetypes: &ArchetypeTable,
         max_chunks: usize,
+        max_bytes: usize,
     ) -> Result<bool, ReplicationError> {
         if index != self.next || count != self.count {
             return Err(ReplicationError::BadMessage("a piece of a snapshot that is not the next one"));
@@ -126,7 +129,16 @@ impl Assembling {
             if !same || partial.assembly.is_whole() {
                 return Err(bad("two versions in one snapshot"));
             }
+            let before = partial.assembly.bytes();
             partial.assembly.add(None, header.range, entry.body)?;
+            self.bytes += partial.assembly.bytes().saturating_sub(before);
+            if self.bytes > max_bytes {
+                return Err(ReplicationError::OverLimit {
+                    what: "bytes of a snapshot",
+                    actual: self.bytes,
+                    limit: max_bytes,
+                });
+            }
         }
         self.next += 1;
         Ok(self.next == self.count)

@@ -1,5 +1,9 @@
 //! A host that lies: clear errors, nothing applied, bounded memory.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::replication::assembly::Assembly;
 use crate::replication::codec::SlotRange;
 use crate::replication::entry::{self, Baseline, Entries, Header};
 use crate::replication::{
@@ -8,7 +12,7 @@ use crate::replication::{
 };
 use crate::types::{ChunkId, Tick};
 use crate::world::testing::{Busy, Random, schema};
-use crate::world::{ArchetypeDef, ArchetypeId};
+use crate::world::{Archetype, ArchetypeDef, ArchetypeId, hash};
 
 fn session(seed: u64, entities: usize) -> (Busy, HostReplication, Snapshot) {
     let mut busy = Busy::new(seed);
@@ -175,6 +179,167 @@ fn memory_is_bounded_whatever_the_host_sends() {
         }
         assert!(replica.state_bytes() <= limits.state_bytes + (1 << 20));
     }
+}
+
+/// A piece of a snapshot that tells the truth about itself: full chunks of cheap rows, or empty ones.
+fn cheap_piece(chunks: core::ops::Range<u32>, is_full: bool, archetype: &Arc<Archetype>) -> Vec<u8> {
+    let (mut payload, mut previous, mut folded) = (Vec::new(), None, Vec::new());
+    for id in chunks {
+        let mut whole = Vec::new();
+        cheap_chunk(id, archetype.columns.len(), &mut whole, None);
+        let entry = Entries::new(&whole, Tick(2), false).next().unwrap().unwrap();
+        // A list of no slots.
+        let body = if is_full { entry.body } else { &[1] };
+        let mut assembly = Assembly::new(ChunkId(id), archetype, Tick(2), None);
+        assembly.add(None, SlotRange::ALL, body).unwrap();
+        let chunk = assembly.finish().unwrap();
+        let header = Header { hash: Some(chunk.hash), ..entry.header };
+        entry::put(previous, Tick(2), &header, body, &mut payload);
+        previous = Some(chunk.id);
+        folded.push((chunk.id, chunk.hash));
+    }
+    [&hash::fold(folded).to_le_bytes()[..], &payload].concat()
+}
+
+#[test]
+fn repairs_and_snapshots_are_bounded_as_well() {
+    let (busy, _, snapshot) = session(1, 3);
+    let archetype = Arc::clone(&busy.world.frame().chunks[0].archetype);
+    assert_eq!(archetype.id, ArchetypeId(0));
+    for (limits, is_full, what) in [
+        (ReplicaLimits { entities: 1000, ..ReplicaLimits::default() }, true, "entities"),
+        (ReplicaLimits { state_bytes: 1 << 20, ..ReplicaLimits::default() }, true, "bytes of state"),
+        (ReplicaLimits { entities: 64, archetypes: 8, ..ReplicaLimits::default() }, false, "chunks"),
+    ] {
+        let mut replica = Replica::new(schema(), limits);
+        replica.add_archetypes(&snapshot.archetypes).unwrap();
+        join(&mut replica, &snapshot).unwrap();
+        let refused = (0..1000).find_map(|round| {
+            let chunks = 100 + round * 4..104 + round * 4;
+            let piece = cheap_piece(chunks, is_full, &archetype);
+            replica.snapshot_piece(6 + round, Tick(2), 0, 1, true, &piece).err()
+        });
+        match refused {
+            Some(ReplicationError::OverLimit { what: limit, .. }) => assert_eq!(limit, what),
+            other => panic!("{what}: {other:?}"),
+        }
+        assert!(replica.state_bytes() <= limits.state_bytes + (1 << 20));
+    }
+    let mut fresh =
+        Replica::new(schema(), ReplicaLimits { state_bytes: 1 << 20, ..ReplicaLimits::default() });
+    fresh.add_archetypes(&snapshot.archetypes).unwrap();
+    let refused = (0..1000).find_map(|index| {
+        let mut piece = cheap_piece(1 + index * 4..5 + index * 4, true, &archetype);
+        piece[..8].fill(0);
+        fresh.snapshot_piece(9, Tick(2), index, 1000, false, &piece).err()
+    });
+    assert!(
+        matches!(refused, Some(ReplicationError::OverLimit { what: "bytes of a snapshot", .. })),
+        "{refused:?}"
+    );
+}
+
+/// Everybody's rows are too big for a datagram, and all of them change.
+fn all_big(entities: usize) -> (Busy, HostReplication, Replica) {
+    let (mut busy, mut host, snapshot) = session(8, entities);
+    let mut replica = replica(&snapshot);
+    join(&mut replica, &snapshot).unwrap();
+    assert!(host.on_snapshot_ack(LinkKey(1), 5));
+    busy.step(90);
+    host.ingest(&busy.world.seal(Tick(2)).unwrap());
+    (busy, host, replica)
+}
+
+#[test]
+fn what_was_of_no_use_on_the_reliable_lane_is_sent_whole_after_a_while() {
+    let (mut busy, mut host, mut replica) = all_big(100);
+    let lost = host.build(LinkKey(1), 1000);
+    replica.add_archetypes(&lost.new_archetypes).unwrap();
+    assert!(lost.parts.iter().any(|part| part.reliable), "some rows go reliably");
+    let patience = HostLimits::default().in_flight_ticks;
+    let mut healed = None;
+    let mut sequence = 0;
+    for tick in 3..=3 + patience + 2 {
+        host.ingest(&busy.world.seal(Tick(tick)).unwrap());
+        for part in host.build(LinkKey(1), 1000).parts {
+            match replica.delta(Tick(tick), part.index, part.count, &part.payload).unwrap() {
+                PartOutcome::Missing { chunks, .. } => {
+                    chunks.iter().for_each(|chunk| host.reset_chunk(LinkKey(1), *chunk));
+                }
+                _ if part.reliable => {}
+                _ => {
+                    sequence += 1;
+                    host.on_sent(LinkKey(1), sequence, part.receipt);
+                    host.on_ack(LinkKey(1), sequence);
+                }
+            }
+        }
+        if replica.newest_complete() == Tick(tick) {
+            healed = healed.or(Some(tick));
+        }
+    }
+    let healed = healed.expect("the chunk comes again");
+    assert!(healed >= patience, "not while it may still come: {healed}");
+    assert_eq!(replica.fold(replica.newest_complete()), Some(busy.world.frame().fold()));
+}
+
+#[test]
+fn the_reliable_lane_takes_so_much_at_a_time_and_every_chunk_gets_its_turn() {
+    let mut busy = Busy::new(8);
+    busy.big = true;
+    for _ in 0..600 {
+        busy.spawn();
+    }
+    let limits = HostLimits { pending_bytes: 4 << 10, ..HostLimits::default() };
+    let mut host = HostReplication::new(schema(), limits);
+    host.ingest(&busy.world.seal(Tick(1)).unwrap());
+    host.add_link(LinkKey(1));
+    let snapshot = host.begin_snapshot(LinkKey(1), 5, Scope::World).unwrap();
+    let mut replica = replica(&snapshot);
+    join(&mut replica, &snapshot).unwrap();
+    assert!(host.on_snapshot_ack(LinkKey(1), 5));
+    let (mut sequence, mut most) = (0, 0);
+    for tick in 2..60 {
+        if tick < 10 {
+            busy.step(90);
+        }
+        host.ingest(&busy.world.seal(Tick(tick)).unwrap());
+        let built = host.build(LinkKey(1), 1000);
+        replica.add_archetypes(&built.new_archetypes).unwrap();
+        let (mut chunks, mut bytes) = (BTreeSet::new(), 0);
+        for part in built.parts.iter().filter(|part| part.reliable) {
+            for entry in Entries::new(&part.payload, Tick(tick), false) {
+                let entry = entry.unwrap();
+                chunks.insert(entry.header.chunk);
+                bytes += entry.body.len();
+            }
+        }
+        assert!(
+            bytes <= limits.pending_bytes || chunks.len() == 1,
+            "tick {tick}: {bytes} bytes of {chunks:?}"
+        );
+        most = most.max(chunks.len());
+        for part in built.parts {
+            let outcome = replica.delta(Tick(tick), part.index, part.count, &part.payload).unwrap();
+            if !part.reliable && outcome == PartOutcome::Applied {
+                sequence += 1;
+                host.on_sent(LinkKey(1), sequence, part.receipt);
+                host.on_ack(LinkKey(1), sequence);
+            }
+        }
+    }
+    assert!(most > 0, "no row was too big for a datagram");
+    assert_eq!(replica.newest_complete(), Tick(59));
+    assert_eq!(replica.fold(Tick(59)), Some(busy.world.frame().fold()));
+}
+
+#[test]
+fn the_last_tick_there_is_has_no_follower() {
+    let (_, _, snapshot) = session(1, 3);
+    let mut replica = replica(&snapshot);
+    join(&mut replica, &snapshot).unwrap();
+    assert_eq!(replica.delta(Tick(u32::MAX), 0, 1, &[]), Ok(PartOutcome::Applied));
+    assert_eq!(replica.newest_complete(), Tick(u32::MAX));
 }
 
 #[test]
