@@ -264,7 +264,9 @@ fn what_was_of_no_use_on_the_reliable_lane_is_sent_whole_after_a_while() {
         for part in host.build(LinkKey(1), 1000).parts {
             match replica.delta(Tick(tick), part.index, part.count, &part.payload).unwrap() {
                 PartOutcome::Missing { chunks, .. } => {
-                    chunks.iter().for_each(|chunk| host.reset_chunk(LinkKey(1), *chunk));
+                    for chunk in chunks {
+                        host.reset_chunk(LinkKey(1), chunk);
+                    }
                 }
                 _ if part.reliable => {}
                 _ => {
