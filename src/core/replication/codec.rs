@@ -152,8 +152,8 @@ pub fn encode(
     // Only columns in which some row changed take part in the rows' masks.
     let mut active = Vec::new();
     if base.is_some() && changed != 0 {
-        for column in 0..shapes.len() {
-            let differs = differing[column] & changed != 0;
+        for (column, rows) in differing.iter().enumerate().take(shapes.len()) {
+            let differs = rows & changed != 0;
             out.put_bool(differs);
             if differs {
                 active.push(column);
@@ -168,7 +168,7 @@ pub fn encode(
                 let forgotten = if mutants.active(Mutant::ForgetFieldMaskBit)
                     && active.iter().filter(|column| holds(column)).count() > 1
                 {
-                    active.iter().copied().filter(|column| holds(column)).last()
+                    active.iter().copied().rfind(|column| holds(column))
                 } else {
                     None
                 };
