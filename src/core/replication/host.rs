@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ReplicationError;
+use super::assembly::own_bytes;
 use super::codec::{self, SlotRange};
 use super::entry::{self, Baseline, Header};
 use super::history::{ChunkHashes, Difference, History, Verdict};
@@ -624,6 +625,21 @@ impl HostReplication {
     /// its last one are not missed.
     pub fn differing_chunks(&self, tick: Tick, reported: &[ChunkHashes]) -> Vec<ChunkId> {
         self.history.differing_chunks(tick, reported, reported.len() >= MAX_HASH_CHUNKS)
+    }
+
+    /// The chunks behind `last`, ascending; all of them without one.
+    pub fn chunks_after(&self, last: Option<ChunkId>) -> Vec<ChunkId> {
+        self.chunks.keys().copied().filter(|chunk| last.is_none_or(|last| *chunk > last)).collect()
+    }
+
+    /// How many of these chunks, from the first, have at most so many bytes together; at least one.
+    pub fn chunks_within(&self, chunks: &[ChunkId], bytes: usize) -> usize {
+        let mut sum = 0;
+        let fits = |chunk: &&ChunkId| {
+            sum += self.chunks.get(chunk).map_or(0, |chunk| own_bytes(chunk, None));
+            sum <= bytes
+        };
+        chunks.iter().take_while(fits).count().max(1)
     }
 
     /// What differs in the reported chunks, by component and field.

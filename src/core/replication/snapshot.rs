@@ -15,6 +15,9 @@ use crate::types::{ChunkId, Tick};
 use crate::wire::WireError;
 use crate::world::{ArchetypeDef, ArchetypeTable, Chunk, hash};
 
+/// Bytes of the fold in front of each piece.
+pub const FOLD_BYTES: usize = 8;
+
 /// A snapshot ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -93,7 +96,7 @@ impl Assembling {
         if index != self.next || count != self.count {
             return Err(ReplicationError::BadMessage("a piece of a snapshot that is not the next one"));
         }
-        let Some((fold, entries)) = payload.split_first_chunk::<8>() else {
+        let Some((fold, entries)) = payload.split_first_chunk::<FOLD_BYTES>() else {
             return Err(WireError::Truncated.into());
         };
         let fold = u64::from_le_bytes(*fold);

@@ -3,6 +3,9 @@
 
 /// Components of one schema, the built-in one included.
 pub const MAX_COMPONENTS: usize = 1024;
+/// Bytes of all component names together, each with 48 more for what a handshake says of its component: all of them
+/// stand in the first message of a session.
+pub const MAX_NAMES_BYTES: usize = 56 * 1024;
 /// Fields of one component.
 pub const MAX_FIELDS: usize = 64;
 /// Quantised lanes of one component, all fixed fields together.

@@ -5,7 +5,7 @@ use super::component::{Component, ComponentDesc};
 use super::field::FieldDesc;
 use super::id::{KEY, component_id, siphash_2_4};
 use super::kind::{FieldKind, IntType};
-use super::limits::MAX_COMPONENTS;
+use super::limits::{MAX_COMPONENTS, MAX_NAMES_BYTES};
 use crate::types::ComponentId;
 
 /// A component's position in its schema. It is the host's, one for the whole session, and never stored.
@@ -80,6 +80,14 @@ impl Registry {
     pub fn freeze(&self) -> Result<Schema, SchemaError> {
         let mut components = self.components.clone();
         insert(&mut components, Component::freeze(entity_component())?)?;
+        let names = components.iter().map(|component| component.desc.name.len() + 48).sum();
+        if names > MAX_NAMES_BYTES {
+            return Err(SchemaError::OverLimit {
+                what: "bytes of component names, with 48 more for each",
+                actual: names,
+                limit: MAX_NAMES_BYTES,
+            });
+        }
         let mut bytes = Vec::new();
         for component in &components {
             component.hash_input(&mut bytes);

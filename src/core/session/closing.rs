@@ -37,6 +37,30 @@ impl Closing {
         Self { code, reason: format!("{} {detail}. {}", code.sentence(), code.hint()) }
     }
 
+    /// A client's word for why it goes. What only a host can say of somebody (thrown out, banned, no place) is no reason
+    /// of a client's, and the others are told that it left.
+    pub(crate) fn by_client(self) -> Self {
+        use DisconnectCode as Code;
+        let code = match self.code {
+            Code::Kicked
+            | Code::ShuttingDown
+            | Code::AwayTimeout
+            | Code::Replaced
+            | Code::DuplicateIdentity
+            | Code::MessageForbidden
+            | Code::RateLimited
+            | Code::InviteUsed
+            | Code::AdmissionRequired
+            | Code::AdmissionRefused
+            | Code::Banned
+            | Code::ServerFull
+            | Code::DeniedByApplication
+            | Code::ResumeRefused => Code::Left,
+            own => own,
+        };
+        Self { code, ..self }
+    }
+
     /// What a message that does not decode means for the link it came on.
     #[must_use]
     pub fn from_message(error: &WireError) -> Self {

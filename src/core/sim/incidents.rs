@@ -63,6 +63,7 @@ impl Simulation {
         player.may_end = false;
         player.checker = PeerChecker::default();
         player.paused_until = Time(0);
+        (player.silent_from, player.silent_until) = (Time(0), Time(0));
         // What came for the old session while it was paused and over belongs to nobody.
         player.parked.clear();
         // Both ends of the simulated link see the same channel.
@@ -130,6 +131,17 @@ impl Simulation {
         }
     }
 
+    /// Nothing is heard of a player for a while, or by it. Silence as long as the idle timeout, less what a link may
+    /// take to get going again, ends its session rightly; so do two that follow each other closely.
+    fn silence(&mut self, index: usize, long_ms: u64) {
+        let (now, player) = (self.now, &mut self.players[index]);
+        if now > player.silent_until.plus_ms(1000) {
+            player.silent_from = now;
+        }
+        player.silent_until = player.silent_until.max(now.plus_ms(long_ms));
+        player.may_end |= player.silent_until.since_us(player.silent_from) > 3_500_000;
+    }
+
     fn incident(&mut self, index: usize) {
         let link = self.players[index].link;
         let now = self.now;
@@ -158,14 +170,13 @@ impl Simulation {
             3 => {
                 self.count("incident pause");
                 let long_ms = self.rng.between(1000, 7000);
-                // Silent for as long as the idle timeout: that ends it, rightly.
-                self.players[index].may_end |= long_ms > 4000;
+                self.silence(index, long_ms);
                 self.players[index].paused_until = now.plus_ms(long_ms);
             }
             4 | 5 => {
                 self.count("incident partition");
                 let long_ms = self.rng.between(100, 6000);
-                self.players[index].may_end |= long_ms > 3500;
+                self.silence(index, long_ms);
                 let ways = self.rng.below(3);
                 if ways != 0 {
                     self.network.partition(link.0, End::Host, now.plus_ms(long_ms));

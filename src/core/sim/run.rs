@@ -52,6 +52,8 @@ pub(super) struct Player {
     pub(super) skew_ppm: i64,
     pub(super) offset_us: u64,
     pub(super) paused_until: Time,
+    pub(super) silent_from: Time,
+    pub(super) silent_until: Time,
     pub(super) parked: Vec<Arrival>,
     pub(super) rejoin_at: Tick,
     /// The end of its session was arranged: by itself, the plan, or a fault that leads to it.
@@ -131,6 +133,8 @@ impl Simulation {
             skew_ppm: rng.between(0, 400) as i64 - 200,
             offset_us: rng.below(1 << 40),
             paused_until: Time(0),
+            silent_from: Time(0),
+            silent_until: Time(0),
             parked: Vec::new(),
             rejoin_at: Tick(1 + index * 7),
             may_end: false,

@@ -173,7 +173,7 @@ impl HostLink {
             LinkInput::Packet { lane, bytes } => self.packet(common, now, lane, bytes),
             LinkInput::Closed { code, reason } => {
                 self.courier.transport_closed();
-                self.end(common, &closing_of_transport(code, reason));
+                self.end(common, &closing_of_transport(code, reason).by_client());
                 Ok(())
             }
         };
@@ -417,7 +417,7 @@ impl HostLink {
                 Ok(())
             }
             SessionControl::Close(words) => {
-                let closing = Closing { code: words.code, reason: words.text };
+                let closing = Closing { code: words.code, reason: words.text }.by_client();
                 self.close(common, &closing);
                 Ok(())
             }

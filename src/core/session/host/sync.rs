@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::replication::{ArchetypeDef, ChunkHashes, Scope, Verdict, ack};
+use crate::replication::snapshot::FOLD_BYTES;
+use crate::replication::{ArchetypeDef, ChunkHashes, Difference, Scope, Verdict, ack};
 use crate::types::{ChunkId, Lane, Tick, Time};
 use crate::wire::codes::DisconnectCode;
 use crate::wire::message::{
@@ -22,17 +23,25 @@ const JOIN_LANE: Lane = Lane::Bulk(0);
 const DELTA_FRAMING_BYTES: usize = 64;
 /// Chunks that are asked for column by column at once.
 const MAX_DETAILED_CHUNKS: usize = 64;
+/// Bytes of archetype definitions in one message, beside which a snapshot's piece has room.
+const MAX_DEFINITION_BYTES: usize = 24 * 1024;
+/// Bytes that one repair may hold: its lane has other things to carry. What differs beyond them is the next repair's.
+const MAX_REPAIR_BYTES: usize = 1 << 20;
+/// Differences that are named one by one in one repair.
+const MAX_NAMED: usize = 32;
+/// Repairs without a tick that was equal between them, after which the peer must join again.
+const MAX_REPAIRS_IN_VAIN: u32 = 8;
 
 /// Where the comparison of hashes stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Check {
     /// Folds are compared as they come.
     #[default]
     Folds,
     /// A fold differed; the peer was asked which chunks.
     Chunks { tick: Tick },
-    /// Chunks differ; the peer was asked which columns.
-    Columns { tick: Tick },
+    /// Chunks differ, or may; the peer was asked for the columns of these.
+    Columns { tick: Tick, asked: Vec<ChunkId> },
     /// A targeted snapshot is on its way.
     Repairing { snapshot: u32, tick: Tick },
 }
@@ -51,6 +60,8 @@ pub(super) struct Sync {
     ignore_until: Tick,
     divergences: u64,
     repairs: u64,
+    /// Repairs since the last equal tick.
+    repairs_in_vain: u32,
 }
 
 impl Sync {
@@ -96,8 +107,14 @@ impl HostLink {
             .begin_snapshot(self.key(), id, scope)
             .map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
         self.sync().0.newest_snapshot = id;
-        let count = snapshot.pieces.len() as u32;
-        for (index, piece) in snapshot.pieces.iter().enumerate() {
+        let mut batches = batches(&snapshot.archetypes);
+        // Definitions that do not fit beside the first piece go before it, in pieces without a chunk.
+        let fold = snapshot.pieces.first().map_or(&[][..], |piece| &piece[..FOLD_BYTES.min(piece.len())]);
+        let leading = batches.len().saturating_sub(1);
+        let payloads = core::iter::repeat_n(fold, leading).chain(snapshot.pieces.iter().map(Vec::as_slice));
+        let count = (leading + snapshot.pieces.len()) as u32;
+        let mut definitions = batches.drain(..);
+        for (index, payload) in payloads.enumerate() {
             let message = Message::WorldSnapshot(WorldSnapshot {
                 snapshot_id: id,
                 tick: snapshot.tick,
@@ -107,8 +124,8 @@ impl HostLink {
                 chunk_count: count,
                 reason,
                 roster: Vec::new(),
-                archetypes: if index == 0 { definitions(&snapshot.archetypes) } else { Vec::new() },
-                payload: Cow::Borrowed(piece),
+                archetypes: definitions.next().unwrap_or_default(),
+                payload: Cow::Borrowed(payload),
             });
             self.send(common, lane, &message);
         }
@@ -132,8 +149,8 @@ impl HostLink {
         let last_input_tick = self.newest_input();
         let room = self.sync().1.datagram_room().saturating_sub(DELTA_FRAMING_BYTES);
         let built = common.replication.build(self.key(), room);
-        if !built.new_archetypes.is_empty() {
-            let control = SessionControl::ArchetypeDefinitions(definitions(&built.new_archetypes));
+        for batch in batches(&built.new_archetypes) {
+            let control = SessionControl::ArchetypeDefinitions(batch);
             self.send(common, Lane::Replication, &Message::SessionControl(control));
         }
         for part in built.parts {
@@ -212,7 +229,7 @@ impl HostLink {
             ));
         }
         let sync = self.sync().0;
-        match sync.check {
+        match &sync.check {
             Check::Folds if report.details.is_empty() => {
                 if report.tick <= sync.ignore_until || report.tick <= sync.confirmed {
                     return Ok(());
@@ -220,6 +237,7 @@ impl HostLink {
                 match common.replication.compare(key, report.tick, report.fold) {
                     Verdict::Equal => {
                         sync.confirmed = report.tick;
+                        sync.repairs_in_vain = 0;
                         common.event(HostEvent::Confirmed { peer, tick: report.tick });
                     }
                     Verdict::Different => {
@@ -231,32 +249,63 @@ impl HostLink {
                 }
                 Ok(())
             }
-            Check::Chunks { tick } if report.tick == tick && !report.details.is_empty() => {
-                let hashes = hashes_of(report);
-                let mut differing = common.replication.differing_chunks(tick, &hashes);
-                differing.truncate(MAX_DETAILED_CHUNKS);
+            // Without a chunk and with a fold: the peer holds that tick, as an empty world.
+            Check::Chunks { tick }
+                if report.tick == *tick && !(report.details.is_empty() && report.fold == 0) =>
+            {
+                let tick = *tick;
+                let mut differing = common.replication.differing_chunks(tick, &hashes_of(report));
                 if differing.is_empty() {
-                    // The fold differed and no chunk does: the peer's report contradicts itself.
-                    return Err(Closing::because(
-                        DisconnectCode::Desynchronised,
-                        "a fold that its own chunks do not give",
-                    ));
+                    // The report names as many chunks as it can, and they are equal: the difference is in the others.
+                    let last = report.details.iter().map(|detail| detail.chunk).max();
+                    differing = common.replication.chunks_after(last);
                 }
-                self.sync().0.check = Check::Columns { tick };
-                self.ask_details(common, tick, differing);
-                Ok(())
+                self.ask_columns(common, tick, differing)
             }
-            Check::Columns { tick } if report.tick == tick && !report.details.is_empty() => {
-                self.name_and_repair(common, tick, &hashes_of(report))
+            Check::Columns { tick, asked } if report.tick == *tick && !report.details.is_empty() => {
+                let (tick, asked) = (*tick, asked.clone());
+                let mut hashes = hashes_of(report);
+                hashes.retain(|hashes| asked.binary_search(&hashes.chunk).is_ok());
+                hashes.dedup_by_key(|hashes| hashes.chunk);
+                let found = common.replication.chunk_differences(tick, &hashes);
+                if found.is_empty() {
+                    let others = common.replication.chunks_after(asked.last().copied());
+                    return self.ask_columns(common, tick, others);
+                }
+                self.name_and_repair(common, tick, found)
             }
             // The peer no longer holds that tick: the next fold begins anew.
-            Check::Chunks { tick } | Check::Columns { tick } if report.tick == tick => {
-                self.sync().0.check = Check::Folds;
+            Check::Chunks { tick } | Check::Columns { tick, .. } if report.tick == *tick => {
+                sync.check = Check::Folds;
                 Ok(())
             }
             // A fold that was under way when the details were asked for.
             _ => Ok(()),
         }
+    }
+
+    fn ask_columns(
+        &mut self,
+        common: &mut Common,
+        tick: Tick,
+        mut chunks: Vec<ChunkId>,
+    ) -> Result<(), Closing> {
+        if common.replication.compare(self.key(), tick, 0) == Verdict::Unknown {
+            // It took too long: that tick is history no more.
+            self.sync().0.check = Check::Folds;
+            return Ok(());
+        }
+        if chunks.is_empty() {
+            // The fold differed and no chunk does: the peer's report contradicts itself.
+            return Err(Closing::because(
+                DisconnectCode::Desynchronised,
+                "a fold that its own chunks do not give",
+            ));
+        }
+        chunks.truncate(MAX_DETAILED_CHUNKS);
+        self.sync().0.check = Check::Columns { tick, asked: chunks.clone() };
+        self.ask_details(common, tick, chunks);
+        Ok(())
     }
 
     fn ask_details(&mut self, common: &mut Common, tick: Tick, chunks: Vec<ChunkId>) {
@@ -268,18 +317,20 @@ impl HostLink {
         &mut self,
         common: &mut Common,
         tick: Tick,
-        hashes: &[ChunkHashes],
+        found: Vec<Difference>,
     ) -> Result<(), Closing> {
         let Some(peer) = self.peer() else { return Ok(()) };
-        let found = common.replication.chunk_differences(tick, hashes);
+        let sync = self.sync().0;
+        sync.repairs_in_vain += 1;
+        if sync.repairs_in_vain > MAX_REPAIRS_IN_VAIN {
+            let detail = format!("{MAX_REPAIRS_IN_VAIN} repairs, and not one equal tick");
+            return Err(Closing::because(DisconnectCode::Desynchronised, detail));
+        }
         let mut chunks: Vec<ChunkId> = found.iter().map(|difference| difference.chunk).collect();
         chunks.sort_unstable();
         chunks.dedup();
-        if chunks.is_empty() {
-            self.sync().0.check = Check::Folds;
-            return Ok(());
-        }
-        for difference in found {
+        chunks.truncate(common.replication.chunks_within(&chunks, MAX_REPAIR_BYTES));
+        for difference in found.into_iter().take(MAX_NAMED) {
             let divergence = Divergence {
                 tick,
                 component: difference.component,
@@ -309,11 +360,24 @@ impl HostLink {
     }
 }
 
-fn definitions(archetypes: &[ArchetypeDef]) -> Vec<ArchetypeDefinition> {
-    archetypes
-        .iter()
-        .map(|archetype| ArchetypeDefinition { id: archetype.id, components: archetype.components.clone() })
-        .collect()
+/// Definitions in as many messages as they need.
+fn batches(archetypes: &[ArchetypeDef]) -> Vec<Vec<ArchetypeDefinition>> {
+    let mut batches: Vec<Vec<ArchetypeDefinition>> = Vec::new();
+    let mut bytes = 0;
+    for archetype in archetypes {
+        let definition = ArchetypeDefinition { id: archetype.id, components: archetype.components.clone() };
+        // Eight bytes a component and the table around them, at most.
+        let own = 48 + 8 * definition.components.len();
+        match batches.last_mut() {
+            Some(batch) if bytes + own <= MAX_DEFINITION_BYTES => batch.push(definition),
+            _ => {
+                bytes = 0;
+                batches.push(vec![definition]);
+            }
+        }
+        bytes += own;
+    }
+    batches
 }
 
 fn hashes_of(report: &StateHashReport) -> Vec<ChunkHashes> {

@@ -1,6 +1,7 @@
 //! A client made by hand: it speaks the handshake as the page says, keeps its own sequences, and says whatever a test
 //! wants it to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use theta_core::session::handshake::{check_acknowledge, client_hello};
@@ -8,12 +9,12 @@ use theta_core::session::keys::Identity;
 use theta_core::session::keys::{client_statement, transcript};
 use theta_core::session::ticket::Ticket;
 use theta_core::session::{Binding, LinkId};
-use theta_core::types::Lane;
+use theta_core::types::{Lane, Tick};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::envelope::PacketHeader;
 use theta_core::wire::message::{
     Admission, BindingKind, Message, MessageType, Role, SessionAcknowledge, SessionConfirm, SessionControl,
-    SessionHello,
+    SessionHello, StateAck,
 };
 
 use super::venue::{Venue, binding, client_terms, first_in, member, packet, packet_of, schema, ticket_of};
@@ -115,6 +116,24 @@ impl Intruder {
     pub fn say_bytes(&mut self, venue: &mut Venue, lane: Lane, message_type: MessageType, body: &[u8]) {
         let bytes = packet_of(self.next_header(lane), message_type, body);
         venue.deliver(self.link, lane, &bytes);
+    }
+
+    /// Says that it holds the newest snapshot it was sent, join or repair.
+    pub fn take_snapshots(&mut self, venue: &mut Venue) {
+        let mut newest = 0;
+        first_in::<()>(&venue.said[&self.link], |_, message| {
+            if let Message::WorldSnapshot(snapshot) = message {
+                newest = snapshot.snapshot_id;
+            }
+            None
+        });
+        let ack = StateAck {
+            newest_sequence: 0,
+            complete_tick: Tick::ZERO,
+            snapshot_id: newest,
+            mask: Cow::Borrowed(&[]),
+        };
+        self.say(venue, Lane::State, &Message::StateAck(ack));
     }
 
     /// How the host ended the link.

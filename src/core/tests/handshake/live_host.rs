@@ -9,7 +9,7 @@ use theta_core::wire::codes::{DisconnectCode, RefusalReason};
 use theta_core::wire::envelope::{ENVELOPE_BYTES, PacketHeader};
 use theta_core::wire::limits::{MAX_ACK_MASK_BYTES, MAX_MESSAGES_PER_PACKET, MAX_NACK_IDS};
 use theta_core::wire::message::{
-    ChunkDetail, Heartbeat, InputPredictiveState, Message, MessageType, NackKind, NackRequest, Role,
+    ChunkDetail, Ending, Heartbeat, InputPredictiveState, Message, MessageType, NackKind, NackRequest, Role,
     SessionControl, SessionHello, StateAck, StateHashReport,
 };
 
@@ -148,6 +148,14 @@ fn a_player_whose_clock_was_set_back_goes_on_playing() {
     scene.deliver(Lane::Input, &late);
     assert_eq!(scene.inputs(), [Tick(4), Tick(90), Tick(5), Tick(6)]);
     scene.assert_goes_on();
+}
+
+#[test]
+fn nobody_throws_itself_out() {
+    let mut scene = Scene::new(Role::Editor);
+    let words = Ending { code: DisconnectCode::Banned, text: "so they say".into(), hint: String::new() };
+    scene.say(Lane::Control, &Message::SessionControl(SessionControl::Close(words)));
+    scene.assert_ended(DisconnectCode::Left);
 }
 
 #[test]

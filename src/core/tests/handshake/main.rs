@@ -15,6 +15,7 @@ mod stages;
 mod terms;
 mod transcripts;
 mod venue;
+mod worlds;
 
 #[path = "../wire/samples.rs"]
 #[allow(dead_code, reason = "the messages are used here, the rest by the wire's tests")]

@@ -192,7 +192,8 @@ fn expected(role: Role, message: &Message<'_>, is_loaded: bool) -> Outcome {
             SessionControl::Loaded if is_loaded => VIOLATION,
             SessionControl::Loaded => Outcome::Taken,
             SessionControl::Leave(_) => Outcome::Closed(DisconnectCode::Left),
-            SessionControl::Close(words) => Outcome::Closed(words.code),
+            // The samples say Kicked, which is not a client's to say.
+            SessionControl::Close(_) => Outcome::Closed(DisconnectCode::Left),
             SessionControl::Away { .. } | SessionControl::Back { .. } => {
                 Outcome::Refused(RefusalReason::NotGranted)
             }

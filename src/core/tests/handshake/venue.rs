@@ -44,6 +44,24 @@ pub fn pin() -> Pin {
     Pin { document: DOCUMENT, authority: authority().public_key() }
 }
 
+/// The usual components, and so many more that entities may have or not.
+pub fn schema_of_kinds(kinds: usize) -> Arc<Schema> {
+    let mut registry = Registry::new();
+    for component in schema().components().iter().filter(|component| component.name() != "theta.entity") {
+        registry.add(component.desc.clone()).expect("a component");
+    }
+    for kind in 0..kinds {
+        let flag = FieldDesc::new(1, "on", FieldKind::Flags { bits: 1 });
+        registry.add(ComponentDesc::new(kind_name(kind)).field(flag)).expect("a component");
+    }
+    Arc::new(registry.freeze().expect("a schema"))
+}
+
+/// The name of one of [`schema_of_kinds`].
+pub fn kind_name(kind: usize) -> String {
+    format!("kind.{kind:04}")
+}
+
 /// The components of a session; `largest` differs where a test wants another layout, `extra` adds a component.
 pub fn schema_with(largest: i128, extra: Option<&str>) -> Arc<Schema> {
     let mut registry = Registry::new();
@@ -225,7 +243,7 @@ pub struct Venue {
     pub said: BTreeMap<LinkId, Vec<(Lane, Vec<u8>)>>,
     /// How the host closed links.
     pub closed: BTreeMap<LinkId, (DisconnectCode, String)>,
-    world: World,
+    pub world: World,
     body: EntityId,
     pub tick: Tick,
     next_link: u32,
@@ -241,11 +259,15 @@ impl Venue {
     }
 
     pub fn with(config: HostConfig) -> Self {
-        let mut world = World::new(schema(), WorldLimits::default());
+        Self::with_schema(config, schema())
+    }
+
+    pub fn with_schema(config: HostConfig, schema: Arc<Schema>) -> Self {
+        let mut world = World::new(Arc::clone(&schema), WorldLimits::default());
         let components = [(component_id(BODY), None), (component_id("gate.life"), None)];
         let desc = SpawnDesc { components: &components, ..SpawnDesc::default() };
         let body = world.spawn(&desc).expect("spawns");
-        let mut host = Host::new(config, schema(), [0x77; 32], Box::new(|| None));
+        let mut host = Host::new(config, schema, [0x77; 32], Box::new(|| None));
         host.set_unix_time(UNIX_S);
         let mut venue = Self {
             now: Time(1_000_000),

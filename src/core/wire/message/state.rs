@@ -49,7 +49,7 @@ pub struct WorldSnapshot<'a> {
     pub reason: SnapshotReason,
     /// The members; in the first piece only.
     pub roster: Vec<RosterPeer>,
-    /// The archetypes the payload names; in the first piece only.
+    /// Archetypes that this piece or a later one names.
     pub archetypes: Vec<ArchetypeDefinition>,
     /// Packed rows without baseline (docs/protocol.md, "Packed rows").
     #[serde(with = "cbor::bytes")]
@@ -63,8 +63,8 @@ impl<'a> WorldSnapshot<'a> {
         if self.snapshot_id == 0 || self.chunk >= self.chunk_count {
             return Err(WireError::Malformed("snapshot numbering"));
         }
-        if self.chunk > 0 && !(self.roster.is_empty() && self.archetypes.is_empty()) {
-            return Err(WireError::Malformed("roster or archetypes after the first piece"));
+        if self.chunk > 0 && !self.roster.is_empty() {
+            return Err(WireError::Malformed("roster after the first piece"));
         }
         self.roster.iter().try_for_each(RosterPeer::check)?;
         ArchetypeDefinition::check_all(&self.archetypes)
