@@ -182,6 +182,23 @@ fn before_the_decision_nothing_is_heard() {
 
 /// What the page says a member's message does, sent on its own lane.
 fn expected(role: Role, message: &Message<'_>, is_loaded: bool) -> Outcome {
+    /// Codes that only a host can mean.
+    const HOSTS_OWN: &[DisconnectCode] = &[
+        DisconnectCode::Kicked,
+        DisconnectCode::ShuttingDown,
+        DisconnectCode::AwayTimeout,
+        DisconnectCode::Replaced,
+        DisconnectCode::DuplicateIdentity,
+        DisconnectCode::MessageForbidden,
+        DisconnectCode::RateLimited,
+        DisconnectCode::InviteUsed,
+        DisconnectCode::AdmissionRequired,
+        DisconnectCode::AdmissionRefused,
+        DisconnectCode::Banned,
+        DisconnectCode::ServerFull,
+        DisconnectCode::DeniedByApplication,
+        DisconnectCode::ResumeRefused,
+    ];
     const VIOLATION: Outcome = Outcome::Closed(DisconnectCode::ProtocolViolation);
     if !may_send(role, message.message_type()) {
         return Outcome::Refused(RefusalReason::RoleForbids);
@@ -192,8 +209,10 @@ fn expected(role: Role, message: &Message<'_>, is_loaded: bool) -> Outcome {
             SessionControl::Loaded if is_loaded => VIOLATION,
             SessionControl::Loaded => Outcome::Taken,
             SessionControl::Leave(_) => Outcome::Closed(DisconnectCode::Left),
-            // The samples say Kicked, which is not a client's to say.
-            SessionControl::Close(_) => Outcome::Closed(DisconnectCode::Left),
+            SessionControl::Close(words) if HOSTS_OWN.contains(&words.code) => {
+                Outcome::Closed(DisconnectCode::Left)
+            }
+            SessionControl::Close(words) => Outcome::Closed(words.code),
             SessionControl::Away { .. } | SessionControl::Back { .. } => {
                 Outcome::Refused(RefusalReason::NotGranted)
             }
