@@ -35,23 +35,23 @@ pub struct Target {
     pub name: &'static str,
     pub body: fn(&[u8]),
     /// How many changed inputs the test `corpus` tries: what takes a fraction of a second.
-    pub neighbours: usize,
+    pub neighbours: u64,
 }
 
 /// Every target, by name.
 pub const TARGETS: &[Target] = &[
-    Target { name: "cbor", body: wire::cbor, neighbours: 8000 },
+    Target { name: "cbor", body: wire::cbor, neighbours: 20_000 },
     Target { name: "envelope", body: wire::envelope, neighbours: 8000 },
-    Target { name: "frame", body: wire::frame, neighbours: 8000 },
-    Target { name: "host", body: host::host, neighbours: 40 },
-    Target { name: "input", body: text::input, neighbours: 8000 },
-    Target { name: "manifest", body: text::manifest, neighbours: 1000 },
-    Target { name: "message", body: wire::message, neighbours: 20_000 },
-    Target { name: "peer", body: peer::peer, neighbours: 80 },
-    Target { name: "preface", body: wire::preface, neighbours: 8000 },
-    Target { name: "rows", body: rows::rows, neighbours: 4000 },
-    Target { name: "snapshot", body: rows::snapshot, neighbours: 1000 },
-    Target { name: "ticket", body: text::ticket, neighbours: 8000 },
+    Target { name: "frame", body: wire::frame, neighbours: 20_000 },
+    Target { name: "host", body: host::host, neighbours: 150 },
+    Target { name: "input", body: text::input, neighbours: 20_000 },
+    Target { name: "manifest", body: text::manifest, neighbours: 2000 },
+    Target { name: "message", body: wire::message, neighbours: 50_000 },
+    Target { name: "peer", body: peer::peer, neighbours: 250 },
+    Target { name: "preface", body: wire::preface, neighbours: 20_000 },
+    Target { name: "rows", body: rows::rows, neighbours: 8000 },
+    Target { name: "snapshot", body: rows::snapshot, neighbours: 2000 },
+    Target { name: "ticket", body: text::ticket, neighbours: 20_000 },
 ];
 
 /// Runs the body of a target.

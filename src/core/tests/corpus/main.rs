@@ -2,6 +2,7 @@
 //! drives: what fuzzing found once is tested by everybody, with a plain compiler.
 //!
 //! `THETA_INPUT=FILE cargo test -p theta-core --test corpus NAME` replays one file with one target.
+//! `THETA_NEIGHBOURS=1000000` tries so many neighbours for each target.
 //! `THETA_REGENERATE=1 cargo test -p theta-core --test corpus seeds` rewrites the inputs that are made of the golden
 //! vectors (`seed_*`) after an intended change of those.
 
@@ -69,8 +70,9 @@ fn replay(name: &str) {
         attempt(name, file, data);
     }
     let all: Vec<&[u8]> = inputs.values().map(Vec::as_slice).collect();
-    for number in 0..target.neighbours {
-        let data = changes::neighbour(&all, number as u64);
+    let more = std::env::var("THETA_NEIGHBOURS").ok().map(|text| text.parse().expect("a number"));
+    for number in 0..more.unwrap_or(target.neighbours) {
+        let data = changes::neighbour(&all, number);
         attempt(name, &format!("neighbour {number}"), &data);
     }
 }
