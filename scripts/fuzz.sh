@@ -118,16 +118,18 @@ fuzz_row() {
 
 # fuzz_report " TARGET TARGET": where the inputs are and how to see it again, then the end.
 fuzz_report() {
-  local name file
+  local name file found=''
   for name in $1; do
     for file in "$ROOT/fuzz/artifacts/$name"/*; do
       [ -f "$file" ] || continue
+      found=1
       say
       say "$name fails with ${file#"$ROOT"/}. To see it again:"
       say "  THETA_INPUT=$file cargo test -p theta-core --test corpus $name"
     done
   done
   say
+  [ -n "$found" ] || fail "stopped without an input to show for it:$1. Read the lines above"
   fail "found inputs that break:$1. Mend the cause and move each file to fuzz/corpus/TARGET/ under a name that says" \
     "what it was, with the fix"
 }
