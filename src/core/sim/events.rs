@@ -18,7 +18,9 @@ impl Simulation {
         match event {
             HostEvent::JoinRequest { info, .. } => {
                 self.count("event join request");
-                if self.rng.chance_ppm(50_000) {
+                // Not at the end: a refused peer comes back after a while, and everybody must be in by then.
+                let is_early = self.tick.0 < self.plan.heal_tick;
+                if is_early && self.rng.chance_ppm(50_000) {
                     let key = info.identity_key;
                     if let Some(player) =
                         self.players.iter_mut().find(|player| player.identity.public_key() == key)
