@@ -207,18 +207,13 @@ impl SerialNoun for Registry {
 }
 
 impl Components {
-    /// The schema for a session; no more components after this.
-    pub(crate) fn seal(&mut self) -> Result<Arc<Schema>, Error> {
-        if let Some(schema) = &self.sealed {
-            return Ok(schema.clone());
-        }
-        let schema = Arc::new(self.open.freeze()?);
-        self.sealed = Some(schema.clone());
-        Ok(schema)
+    /// A session uses this schema; no more components after this.
+    pub(crate) fn seal(&mut self, schema: Arc<Schema>) {
+        self.sealed = Some(schema);
     }
 
     /// The schema as it is now, without sealing.
-    fn look(&self) -> Result<Arc<Schema>, Error> {
+    pub(crate) fn look(&self) -> Result<Arc<Schema>, Error> {
         match &self.sealed {
             Some(schema) => Ok(schema.clone()),
             None => Ok(Arc::new(self.open.freeze()?)),

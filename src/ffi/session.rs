@@ -1,7 +1,6 @@
 //! Sessions: one side of a shared world, the host's or a joined peer's.
 
 use std::ffi::c_char;
-use std::sync::Arc;
 
 use super::basis::Basis;
 use super::boundary::boundary;
@@ -13,7 +12,6 @@ use super::side::{Session, role_from_number};
 use super::sized::{self, sized};
 use super::status::*;
 use super::view::{self, Out};
-use crate::core::schema::Schema;
 use crate::core::session::ticket::{MAX_TICKET_CHARS, Ticket};
 use crate::core::wire::limits::MAX_APPLICATION_BYTES;
 use crate::core::wire::message::Role;
@@ -201,12 +199,14 @@ pub unsafe extern "C" fn theta_session_host(
     boundary!(theta_session_host, {
         // SAFETY: the caller's promise about its pointers, here and below.
         let (config, out) = unsafe { (sized::input(config)?, Out::new(out, "out")?) };
-        let (owner, schema) = ingredients(runtime, registry)?;
+        let (owner, mut components) = ingredients(runtime, registry)?;
+        let schema = components.parts().1.look()?;
         let basis = basis(config.basis)?;
         // SAFETY: as above.
         let host = owner.inner.host(schema.clone(), unsafe { host_options(&config) }?)?;
-        let session = Session::host(host, schema, basis);
+        let session = Session::host(host, schema.clone(), basis);
         out.set(theta_session { bits: handle::insert(Epoch::of(runtime.bits), session)? });
+        components.parts().1.seal(schema);
         Ok(THETA_OK)
     })
 }
@@ -229,25 +229,28 @@ pub unsafe extern "C" fn theta_session_join(
     boundary!(theta_session_join, {
         // SAFETY: the caller's promise about its pointers, here and below.
         let (config, out) = unsafe { (sized::input(config)?, Out::new(out, "out")?) };
-        let (owner, schema) = ingredients(runtime, registry)?;
+        let (owner, mut components) = ingredients(runtime, registry)?;
+        let schema = components.parts().1.look()?;
         let basis = basis(config.basis)?;
         // SAFETY: as above.
         let joined = owner.inner.join(schema.clone(), unsafe { join_options(&config) }?)?;
-        let session = Session::joined(joined, schema, basis);
+        let session = Session::joined(joined, schema.clone(), basis);
         out.set(theta_session { bits: handle::insert(Epoch::of(runtime.bits), session)? });
+        components.parts().1.seal(schema);
         Ok(THETA_OK)
     })
 }
 
-/// The runtime and the sealed schema of a new session.
+/// What a new session is made of. The registry is held until the session exists and sealed only then: a call that
+/// fails leaves it open.
 fn ingredients(
     runtime: theta_runtime,
     registry: theta_registry,
-) -> Result<(handle::Pin<Runtime>, Arc<Schema>), Error> {
+) -> Result<(handle::Pin<Runtime>, handle::Serial<Registry>), Error> {
     let owner = handle::pin::<Runtime>(runtime.bits)?;
-    let mut components = handle::serial::<Registry>(registry.bits)?;
+    let components = handle::serial::<Registry>(registry.bits)?;
     handle::same_runtime(runtime.bits, registry.bits, Kind::Registry)?;
-    Ok((owner, components.parts().1.seal()?))
+    Ok((owner, components))
 }
 
 /// # Safety

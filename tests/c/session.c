@@ -361,6 +361,36 @@ static void check_lists(void) {
   CHECK(statistics.packets_received > 0 && statistics.ticks_complete > 0);
 }
 
+/* A call that fails changes nothing: the registry still takes components, until a session has it. */
+static void refusals_leave_the_registry_open(theta_runtime runtime) {
+  theta_host_config host_config = THETA_HOST_CONFIG_INIT;
+  theta_join_config join_config = THETA_JOIN_CONFIG_INIT;
+  theta_component_desc more = THETA_COMPONENT_DESC_INIT;
+  theta_field_desc field = body_field(1, THETA_KIND_U8, 0, "letter");
+  theta_registry registry;
+  theta_session session;
+  CHECK_OK(theta_registry_create(runtime, &registry));
+  join_config.ticket = "no ticket";
+  join_config.ticket_length = 9;
+  CHECK_STATUS(theta_session_join(runtime, registry, &join_config, &session), THETA_E_TICKET);
+  host_config.flags = THETA_HOST_DEV_MODE;
+  host_config.bind_address = "192.0.2.1:0";
+  host_config.bind_address_length = 11;
+  CHECK_STATUS(theta_session_host(runtime, registry, &host_config, &session), THETA_E_ADDRESS);
+  CHECK_OK(add_body(registry, &component));
+
+  host_config.bind_address_length = 0;
+  if (!CHECK_OK(theta_session_host(runtime, registry, &host_config, &session))) return;
+  more.name = "tests.more";
+  more.name_length = 10;
+  more.fields = &field;
+  more.field_count = 1;
+  more.field_size = (uint32_t)sizeof field;
+  CHECK_STATUS(theta_registry_add(registry, &more, NULL), THETA_E_REGISTRY_SEALED);
+  CHECK_OK(theta_session_destroy(session));
+  CHECK_OK(theta_registry_destroy(registry));
+}
+
 int main(void) {
   theta_runtime_config runtime_config = THETA_RUNTIME_CONFIG_INIT;
   theta_host_config host_config = THETA_HOST_CONFIG_INIT;
@@ -376,6 +406,7 @@ int main(void) {
   CHECK_STATUS(theta_runtime_create(&runtime_config, &runtime), THETA_E_ABI_MISMATCH);
   runtime_config.abi_version = THETA_ABI_VERSION;
   if (!CHECK_OK(theta_runtime_create(&runtime_config, &runtime))) return finish();
+  refusals_leave_the_registry_open(runtime);
 
   host_config.flags = THETA_HOST_DEV_MODE | THETA_HOST_MANUAL_ADMISSION;
   host_config.bind_address = "127.0.0.1:0";
