@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::checker::PeerChecker;
 use super::network::{Conditions, End};
+use super::plan::TICK_US;
 use super::run::{DOCUMENT, HEALED, Simulation, UNIX_S};
 use crate::session::handshake::{ClientTerms, supported_capabilities};
 use crate::session::ticket::{MemberTicket, Ticket};
@@ -131,6 +132,10 @@ impl Simulation {
         }
     }
 
+    fn until_healed_ms(&self) -> u64 {
+        u64::from(self.plan.heal_tick.saturating_sub(self.tick.0)) * TICK_US / 1000
+    }
+
     /// Nothing is heard of a player for a while, or by it. Silence as long as the idle timeout, less what a link may
     /// take to get going again, ends its session rightly; so do two that follow each other closely.
     fn silence(&mut self, index: usize, long_ms: u64) {
@@ -169,13 +174,14 @@ impl Simulation {
             }
             3 => {
                 self.count("incident pause");
-                let long_ms = self.rng.between(1000, 7000);
+                let long_ms = self.rng.between(1000, 7000).min(self.until_healed_ms());
                 self.silence(index, long_ms);
                 self.players[index].paused_until = now.plus_ms(long_ms);
             }
             4 | 5 => {
                 self.count("incident partition");
-                let long_ms = self.rng.between(100, 6000);
+                // What waits behind a partition is sent when it ends, so it must not outlast the bad network.
+                let long_ms = self.rng.between(100, 6000).min(self.until_healed_ms());
                 self.silence(index, long_ms);
                 let ways = self.rng.below(3);
                 if ways != 0 {
