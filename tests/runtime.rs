@@ -442,7 +442,7 @@ fn wrong_addresses_are_errors_or_endings() {
     let nobody =
         std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket").local_addr().expect("an address");
     for endpoint in [nobody.to_string(), "no-such-host.invalid:4433".to_owned()] {
-        let ticket = Ticket { endpoint, pin: None, member: None };
+        let ticket = Ticket { endpoint: endpoint.clone(), pin: None, member: None };
         let options = JoinOptions { handshake_timeout_ms: 500, ..JoinOptions::new(ticket) };
         let mut lost = runtime.join(schema(), options).expect("a session");
         let (code, reason) = ending(&mut lost);
@@ -450,6 +450,7 @@ fn wrong_addresses_are_errors_or_endings() {
             matches!(code, DisconnectCode::LinkLost | DisconnectCode::HandshakeTimeout),
             "{code:?} {reason}"
         );
+        assert!(reason.contains(&endpoint), "the sentence names the address: {reason}");
         assert!(matches!(lost.send_input(InputSample::default()), Err(RuntimeError::Disconnected)));
     }
 }

@@ -194,11 +194,16 @@ impl Peer {
     pub fn handle_timeout(&mut self, now: Time) {
         match self.state {
             PeerState::Closed => return,
-            PeerState::Connecting | PeerState::Handshake => {
-                if now >= self.deadline {
-                    self.close(&Closing::new(DisconnectCode::HandshakeTimeout));
-                }
+            PeerState::Connecting if now >= self.deadline => {
+                let address = &self.config.terms.ticket.endpoint;
+                let nobody =
+                    format!("Nobody answers at {address}: no host runs there, or UDP does not reach it");
+                self.close(&Closing::because(DisconnectCode::HandshakeTimeout, nobody));
             }
+            PeerState::Handshake if now >= self.deadline => {
+                self.close(&Closing::new(DisconnectCode::HandshakeTimeout));
+            }
+            PeerState::Connecting | PeerState::Handshake => {}
             PeerState::Admitted | PeerState::Joining | PeerState::Live => {
                 if self.heart.is_idle(now) {
                     self.close(&Closing::new(DisconnectCode::IdleTimeout));
