@@ -25,7 +25,7 @@ use clap::Parser;
 use crate::judge::Check;
 use crate::paint::Ink;
 use crate::places::Places;
-use crate::play::{Patience, Plan, PlayError, play};
+use crate::play::{Patience, Plan, PlayError, files, play};
 use crate::report::DemoReport;
 use crate::screen::Screen;
 
@@ -70,6 +70,14 @@ fn main() -> ExitCode {
         }
     }
     let mut screen = Screen::new(arguments.smoke);
+    // Before anything else: a file that cannot be written costs no run, and a run that is stopped leaves no older
+    // run's results behind.
+    if let Some(path) = &arguments.json
+        && let Err(error) = DemoReport::of_nothing().write(path)
+    {
+        eprintln!("theta-demo: {error}");
+        return ExitCode::FAILURE;
+    }
     match run(&arguments, &mut screen, &stop) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -83,11 +91,6 @@ fn main() -> ExitCode {
                 if matches!(play, PlayError::Interrupted) {
                     return ExitCode::from(130);
                 }
-            }
-            if let Some(path) = &arguments.json
-                && let Err(error) = DemoReport::of_nothing().write(path)
-            {
-                eprintln!("theta-demo: {error}");
             }
             if arguments.smoke {
                 println!("0 passed, 1 failed");
@@ -143,12 +146,13 @@ fn run(
     let title = screen.style().ink(Ink::Bold, &title);
     screen.say(&format!("\n {title}"));
     let folder = Folder::new(arguments.keep.as_deref())?;
-    // What an earlier run left there would be taken for this one's.
-    for entry in std::fs::read_dir(&folder.path)? {
-        let path = entry?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("hashes" | "json")) || path.ends_with("ticket") {
-            std::fs::remove_file(path)?;
+    // What an earlier run left there would be taken for this one's. Anything else in the folder is somebody's own.
+    for path in files::all(&folder.path, &plan) {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("cannot remove {}: {error}", path.display()).into());
+            }
+            _ => {}
         }
     }
     play(&plan, &places, &motion, &folder.path, Patience::default(), screen, stop)?;

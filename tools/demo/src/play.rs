@@ -53,7 +53,20 @@ impl Plan {
 
 /// The files of a run.
 pub mod files {
-    use super::{Path, PathBuf};
+    use super::{HOST, Path, PathBuf, Plan};
+
+    /// All that a run writes.
+    pub fn all(folder: &Path, plan: &Plan) -> Vec<PathBuf> {
+        let names = plan.peers.iter().map(|peer| peer.name.as_str()).chain([HOST]);
+        let mut all: Vec<_> = names.flat_map(|name| [hashes(folder, name), report(folder, name)]).collect();
+        all.extend([super::files::plan(folder), ticket(folder)]);
+        all
+    }
+
+    /// Where the host says how to join.
+    pub fn ticket(folder: &Path) -> PathBuf {
+        folder.join("ticket")
+    }
 
     /// The plan.
     pub fn plan(folder: &Path) -> PathBuf {
@@ -177,7 +190,7 @@ fn server_post(plan: &Plan, places: &Places, folder: &Path) -> Post {
     let (peers, cubes) = (plan.peers.len().to_string(), plan.cubes.to_string());
     let mut arguments = words(&[
         ("--bind", &"127.0.0.1:0"),
-        ("--ticket-file", &folder.join("ticket")),
+        ("--ticket-file", &files::ticket(folder)),
         ("--peers", &peers),
         ("--cubes", &cubes),
         ("--seconds", &seconds),
@@ -192,7 +205,7 @@ fn peer_post(plan: &Plan, index: usize, places: &Places, folder: &Path, motion: 
     let PeerPlan { name, language } = &plan.peers[index];
     let (number, seconds) = (index.to_string(), plan.seconds.to_string());
     let mut arguments = words(&[
-        ("--ticket-file", &folder.join("ticket")),
+        ("--ticket-file", &files::ticket(folder)),
         ("--name", name),
         ("--motion", &motion.list),
         ("--index", &number),

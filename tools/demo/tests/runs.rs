@@ -201,6 +201,54 @@ fn a_broken_hash_file_is_named_by_its_line() {
 }
 
 #[test]
+fn a_kept_folder_loses_only_what_the_run_writes_anew() {
+    let stage = Stage::new("kept", &[]);
+    let kept = stage.0.join("kept");
+    fs::create_dir_all(&kept).expect("a folder");
+    for name in ["package.json", "notes.hashes", "host.hashes"] {
+        fs::write(kept.join(name), "mine").expect("written");
+    }
+    let output = stage.play(&["--keep", &stage.file("kept")]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let text = |name: &str| fs::read_to_string(kept.join(name)).expect("is there");
+    assert_eq!((text("package.json").as_str(), text("notes.hashes").as_str()), ("mine", "mine"));
+    assert!(text("host.hashes").starts_with("1 "));
+}
+
+#[test]
+fn results_that_cannot_be_written_cost_no_run() {
+    let stage = Stage::new("unwritable", &[]);
+    let output =
+        stage.play(&["--json", &stage.file("no/such/folder/out.json"), "--keep", &stage.file("kept")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("cannot write"), "{}", said(&output));
+    assert!(!stage.0.join("kept").exists(), "nothing was started");
+}
+
+#[test]
+fn a_stopped_run_leaves_no_older_results() {
+    let client = CLIENT.replace("ticks >", "while :; do sleep 0.05; done; ticks >");
+    let stage = Stage::new("stopped", &[("client_cpp", &client), ("client_csharp", &client)]);
+    fs::write(stage.file("out.json"), "{\"ok\":true}").expect("written");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_theta-demo"))
+        .args(["--seconds", "60", "--peers", "2", "--json", &stage.file("out.json")])
+        .args(["--keep", &stage.file("kept")])
+        .env("THETA_SAMPLES_DIR", &stage.0)
+        .env("THETA_DATA", "/no/such/folder")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("runs");
+    let began = std::time::Instant::now();
+    while !stage.0.join("kept/host.hashes").exists() && began.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let told = Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill");
+    assert!(told.success());
+    assert_eq!(run.wait().expect("ends").code(), Some(130));
+    assert_eq!(json(&stage.file("out.json"))["ok"], false);
+}
+
+#[test]
 fn a_wrong_argument_ends_with_two() {
     for arguments in [["--peers", "8"], ["--seconds", "0"], ["--seconds", "x"], ["--colour", "red"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_theta-demo")).args(arguments).output().expect("runs");
