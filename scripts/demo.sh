@@ -3,13 +3,26 @@
 # demo (./x demo --help).
 
 run_demo() {
+  local demo argument
   demo_needs
-  if [ ! -d "$ROOT/tools/demo" ]; then fail "there is no tools/demo"; fi
+  demo=$(realpath -m "$TARGET_DIR/release/theta-demo")
   steps 1
+  if [ $# -gt 0 ]; then
+    # The arguments first: neither --help nor a wrong one has to wait for the samples.
+    steps 2
+    step "Building the demo" "mend the first error above" cargo build --release -p theta-demo || exit 1
+    for argument in "$@"; do
+      case "$argument" in -h | --help | -V | --version) exec "$demo" "$argument" ;; esac
+    done
+    "$demo" --dry-run "$@" || exit $?
+  fi
   step "Building the library and the samples (the first time takes some minutes)" "mend the first error above" \
     demo_build || exit 1
-  export THETA_LIBRARY_DIR="$TARGET_DIR/release" THETA_SAMPLES_DIR="$TARGET_DIR/samples"
-  exec "$TARGET_DIR/release/theta-demo" "$@"
+  THETA_LIBRARY_DIR=$(dirname "$demo")
+  THETA_SAMPLES_DIR=$(realpath "$TARGET_DIR/samples")
+  export THETA_LIBRARY_DIR THETA_SAMPLES_DIR
+  cd "$CALLED_FROM" || exit
+  exec "$demo" "$@"
 }
 
 demo_needs() {

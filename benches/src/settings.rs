@@ -6,20 +6,7 @@ use std::path::PathBuf;
 pub const NAMES: [&str; 4] = ["codec", "transport", "ffi", "replication"];
 
 /// The text of `--help`.
-pub const USAGE: &str = "\
-usage: ./x bench [NAME...] [--quick] [--json OUT] [--data FILE]
-
-  codec         bits, rows, envelopes, messages, compression, hashes
-  transport     lanes over QUIC and memory, beside UDP, TCP and bare quinn
-  ffi           the C functions, beside the same in Rust and an empty call
-  replication   whole ticks of host and peers, joins, and a recording
-
-  Without a name all of them run.
-  --quick       fewer rounds: for a look, not for a page
-  --json OUT    also write every figure to OUT, as a JSON array of rows
-  --data FILE   the recording of cubes (.bin, or .bin.xz where there is an xz); default:
-                cubes/cubes_seed7.bin.xz under THETA_DATA, left out where that is not there
-";
+pub const USAGE: &str = include_str!("../usage.txt");
 
 /// How to run.
 #[derive(Clone, Debug)]

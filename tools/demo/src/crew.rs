@@ -17,6 +17,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Lines of a process's messages that are kept: the last ones say why it ended.
 const KEPT_LINES: usize = 40;
 
+/// How long the last messages of a process that has ended may be under way.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
+
 /// A process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum CrewError {
@@ -44,17 +47,18 @@ pub struct Post {
     pub arguments: Vec<OsString>,
 }
 
-/// A line that a process printed.
+/// A line that a process printed, or the end of one of its two streams.
 struct Line {
     member: usize,
     is_error: bool,
-    text: String,
+    text: Option<String>,
 }
 
 struct Member {
     name: String,
     child: Child,
     errors: VecDeque<String>,
+    errors_ended: bool,
     heard: Instant,
     status: Option<ExitStatus>,
 }
@@ -70,12 +74,14 @@ pub struct Crew {
 fn listen(stream: impl Read + Send + 'static, member: usize, is_error: bool, sender: Sender<Line>) {
     std::thread::spawn(move || {
         for line in BufReader::new(stream).split(b'\n') {
-            let Ok(bytes) = line else { return };
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let Ok(bytes) = line else { break };
+            let text = Some(String::from_utf8_lossy(&bytes).into_owned());
             if sender.send(Line { member, is_error, text }).is_err() {
                 return;
             }
         }
+        // An error means that the crew is gone.
+        let _ = sender.send(Line { member, is_error, text: None });
     });
 }
 
@@ -112,6 +118,7 @@ impl Crew {
             name: post.name.clone(),
             child,
             errors: VecDeque::new(),
+            errors_ended: false,
             heard: Instant::now(),
             status: None,
         });
@@ -125,13 +132,18 @@ impl Crew {
         while let Some(line) = next {
             let member = &mut self.members[line.member];
             member.heard = Instant::now();
+            let Some(text) = line.text else {
+                member.errors_ended |= line.is_error;
+                next = self.lines.try_recv().ok();
+                continue;
+            };
             if line.is_error {
                 if member.errors.len() == KEPT_LINES {
                     member.errors.pop_front();
                 }
-                member.errors.push_back(line.text);
+                member.errors.push_back(text);
             } else {
-                all.push((line.member, line.text));
+                all.push((line.member, text));
             }
             next = self.lines.try_recv().ok();
         }
@@ -152,10 +164,14 @@ impl Crew {
         self.members[member].heard.elapsed()
     }
 
-    /// The last lines that a member printed on stderr.
+    /// The last lines that a member printed on stderr; all of them, when it has ended.
     pub fn errors(&mut self, member: usize) -> Vec<String> {
-        // What it printed last may still be under way.
-        self.hear(Duration::from_millis(50));
+        // What it printed last may still be under way. A child of its own may hold the stream open.
+        let until = Instant::now() + LAST_WORDS_WAIT;
+        while self.ended(member).is_some() && !self.members[member].errors_ended && Instant::now() < until {
+            self.hear(Duration::from_millis(20));
+        }
+        self.hear(Duration::ZERO);
         self.members[member].errors.iter().cloned().collect()
     }
 

@@ -58,10 +58,16 @@ struct Arguments {
     /// A short run that lists every check, and proves that a forged hash is found.
     #[arg(long, conflicts_with_all = ["seconds", "peers"])]
     smoke: bool,
+    /// Start nothing: only look at the arguments.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.dry_run {
+        return ExitCode::SUCCESS;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {

@@ -253,5 +253,15 @@ fn a_wrong_argument_ends_with_two() {
     for arguments in [["--peers", "8"], ["--seconds", "0"], ["--seconds", "x"], ["--colour", "red"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_theta-demo")).args(arguments).output().expect("runs");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let dry = Command::new(env!("CARGO_BIN_EXE_theta-demo")).arg("--dry-run").args(arguments).output();
+        assert_eq!(dry.expect("runs").status.code(), Some(2), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_dry_run_starts_nothing() {
+    let stage = Stage::new("dry", &[]);
+    let output = stage.play(&["--dry-run", "--keep", &stage.file("kept")]);
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
+    assert!(!stage.0.join("kept").exists());
 }
