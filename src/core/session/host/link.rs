@@ -1,34 +1,26 @@
-//! One link of the host: its stages, its handshake, and what the peer at its other end may say.
+//! One link of the host: its stages, and what the peer at its other end may say.
 
 use crate::replication::LinkKey;
 use crate::types::{Lane, PeerId, Tick, Time};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::envelope::RawMessage;
-use crate::wire::message::{
-    Admitted, CompressionKind, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role,
-    SessionControl,
-};
+use crate::wire::message::{Heartbeat, Message, MessageType, Role, SessionControl};
 
-use super::super::clock::MAX_INPUT_LEAD_MS;
 use super::super::closing::Closing;
 use super::super::closing_of_transport;
 use super::super::courier::{Courier, SharedCompressor};
-use super::super::handshake::{Offer, answer_hello, check_confirm};
+use super::super::handshake::Offer;
 use super::super::heart::Heart;
-use super::super::input::{InputSample, unpack};
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
 use super::super::role::{may_send, travels_on};
+use super::inputs::Inputs;
+use super::refusal::Refusals;
 use super::sync::Sync;
-use super::{Announcement, Common, HostConfig, LinkStatistics, Seat, closing, ending};
-
-/// Refusals sent to one peer within a second; further ones are counted only.
-const MAX_REFUSALS_PER_S: u32 = 4;
-/// Forbidden messages after which the sender is no longer mistaken but hostile.
-const MAX_FORBIDDEN: u32 = 1000;
+use super::{Announcement, Common, HostConfig, LinkStatistics, closing, ending};
 
 /// How far a link has come.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Nothing valid has come yet.
     AwaitHello,
     /// Acknowledged; the client's proof is next.
@@ -48,23 +40,17 @@ enum Stage {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct HostLink {
-    id: LinkId,
-    stage: Stage,
-    binding: Option<Binding>,
-    is_loopback: bool,
+    pub(super) id: LinkId,
+    pub(super) stage: Stage,
+    pub(super) binding: Option<Binding>,
+    pub(super) is_loopback: bool,
     handshake_deadline: Time,
-    half_open: bool,
-    courier: Courier,
-    heart: Heart,
+    pub(super) half_open: bool,
+    pub(super) courier: Courier,
+    pub(super) heart: Heart,
     sync: Sync,
-    newest_input: Tick,
-    /// The packet that came with it, or a later one.
-    newest_input_sequence: u32,
-    inputs: u64,
-    inputs_refused: u64,
-    refusals: u32,
-    refusals_since: Time,
-    forbidden: u32,
+    pub(super) inputs: Inputs,
+    pub(super) refusals: Refusals,
     scratch: Vec<u8>,
 }
 
@@ -80,13 +66,8 @@ impl HostLink {
             courier: Courier::new(compressor),
             heart: Heart::new(now, config.idle_timeout_ms),
             sync: Sync::default(),
-            newest_input: Tick::ZERO,
-            newest_input_sequence: 0,
-            inputs: 0,
-            inputs_refused: 0,
-            refusals: 0,
-            refusals_since: now,
-            forbidden: 0,
+            inputs: Inputs::default(),
+            refusals: Refusals::new(now),
             scratch: Vec::new(),
         }
     }
@@ -107,7 +88,7 @@ impl HostLink {
         self.info().is_some_and(|info| &info.identity_key == key)
     }
 
-    fn info(&self) -> Option<&PeerInfo> {
+    pub(super) fn info(&self) -> Option<&PeerInfo> {
         match &self.stage {
             Stage::AwaitAdmission { info, .. } | Stage::Loading(info) | Stage::Playing(info) => Some(info),
             _ => None,
@@ -152,8 +133,8 @@ impl HostLink {
             confirmed_tick: self.sync.confirmed(),
             divergences: self.sync.divergences(),
             repairs: self.sync.repairs(),
-            inputs: self.inputs,
-            inputs_refused: self.inputs_refused,
+            inputs: self.inputs.taken,
+            inputs_refused: self.inputs.refused,
         }
     }
 
@@ -295,113 +276,6 @@ impl HostLink {
         }
     }
 
-    fn hello(&mut self, common: &mut Common, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
-        let binding = self.binding;
-        let (MessageType::SessionHello, Lane::Control, Some(binding)) = (raw.message_type, lane, binding)
-        else {
-            return Err(Closing::because(
-                DisconnectCode::ProtocolViolation,
-                "the first message is SessionHello",
-            ));
-        };
-        let Message::SessionHello(hello) = raw.decode().map_err(|error| Closing::from_message(&error))?
-        else {
-            return Err(Closing::new(DisconnectCode::ProtocolViolation));
-        };
-        // A member that comes back takes its own place, once it has proved to be that member.
-        if common.free_slot().is_none() && !common.is_seated(&hello.client_key) {
-            return Err(Closing::new(DisconnectCode::ServerFull));
-        }
-        let nonce = common.entropy.draw();
-        let (offer, acknowledge) =
-            answer_hello(&common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
-        self.stage = Stage::AwaitConfirm(Box::new(offer));
-        self.send(common, Lane::Control, &Message::SessionAcknowledge(acknowledge));
-        Ok(())
-    }
-
-    fn confirm(&mut self, common: &mut Common, lane: Lane, raw: RawMessage<'_>) -> Result<(), Closing> {
-        let (MessageType::SessionConfirm, Lane::Control) = (raw.message_type, lane) else {
-            return Err(Closing::because(
-                DisconnectCode::ProtocolViolation,
-                "the second message is SessionConfirm",
-            ));
-        };
-        let Message::SessionConfirm(confirm) = raw.decode().map_err(|error| Closing::from_message(&error))?
-        else {
-            return Err(Closing::new(DisconnectCode::ProtocolViolation));
-        };
-        let Stage::AwaitConfirm(offer) = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
-            return Err(Closing::new(DisconnectCode::ProtocolViolation));
-        };
-        let granted = check_confirm(
-            &common.terms,
-            &offer,
-            &confirm,
-            common.config.door,
-            self.is_loopback,
-            common.now_unix_s,
-        )?;
-        let compress = offer.agreement.compression != CompressionKind::None;
-        self.courier.agree_outgoing(offer.agreement.epoch, common.schema.hash(), compress);
-        self.courier.agree_incoming(offer.agreement.epoch, common.schema.hash());
-        common.announcements.push_back(Announcement::Proved { key: offer.client_key, link: self.id });
-        self.stage = Stage::AwaitPlace { granted, offer };
-        Ok(())
-    }
-
-    /// Gives a client that has proved itself a slot, if there is one, and asks the application.
-    pub fn take_place(&mut self, common: &mut Common, now: Time) {
-        let Stage::AwaitPlace { granted, offer } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
-        else {
-            return;
-        };
-        let Some(peer) = common.free_slot() else {
-            self.close(common, &Closing::new(DisconnectCode::ServerFull));
-            return;
-        };
-        common.slots.insert(peer, Seat { link: self.id, key: offer.client_key });
-        let info = PeerInfo { peer, role: granted, name: offer.client_name, identity_key: offer.client_key };
-        self.stage = Stage::AwaitAdmission { granted, info: info.clone() };
-        if common.config.manual_admission {
-            common.event(HostEvent::JoinRequest { info, application: offer.application });
-        } else {
-            self.admit(common, now, None, &[]);
-        }
-    }
-
-    /// Lets the peer in, with at most the role its ticket grants.
-    pub fn admit(&mut self, common: &mut Common, now: Time, role: Option<Role>, application: &[u8]) {
-        let Stage::AwaitAdmission { granted, info } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
-        else {
-            // The peer left while the application thought about it, or is in already.
-            return;
-        };
-        let info = PeerInfo { role: role.map_or(granted, |role| role.min(granted)), ..info };
-        let admitted = Admitted {
-            peer: info.peer,
-            role: info.role,
-            tick_rate_hz: common.terms.tick_rate_hz,
-            application: application.to_vec(),
-            host_time_us: common.newest_sealed_at.0,
-            host_tick: common.newest_tick,
-            ..Admitted::default()
-        };
-        self.leave_half_open(common);
-        self.heart = Heart::new(now, common.config.idle_timeout_ms);
-        self.stage = Stage::Loading(info.clone());
-        self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Admitted(admitted)));
-        self.courier.open_lane(Lane::Replication);
-        common.event(HostEvent::PeerJoined(info.clone()));
-        common.announcements.push_back(Announcement::Joined(info));
-    }
-
-    fn leave_half_open(&mut self, common: &mut Common) {
-        if core::mem::take(&mut self.half_open) {
-            common.half_open -= 1;
-        }
-    }
-
     fn control(&mut self, common: &mut Common, control: SessionControl) -> Result<(), Closing> {
         match control {
             SessionControl::Loaded => {
@@ -425,89 +299,6 @@ impl HostLink {
                 DisconnectCode::ProtocolViolation,
                 "a control message that only a host sends",
             )),
-        }
-    }
-
-    fn input(
-        &mut self,
-        common: &mut Common,
-        sequence: u32,
-        input: &InputPredictiveState<'_>,
-    ) -> Result<(), Closing> {
-        let Some(peer) = self.info().map(|info| info.peer) else { return Ok(()) };
-        let newest = InputSample {
-            input_tick: input.input_tick,
-            sampled_at_us: input.sampled_at_us,
-            target_display_us: input.target_display_us(),
-            ..InputSample::default()
-        };
-        let samples = unpack(&input.payload, &newest).map_err(|error| Closing::from_message(&error))?;
-        let lead = u32::from(common.terms.tick_rate_hz) * MAX_INPUT_LEAD_MS / 1000;
-        let latest = Tick(common.newest_tick.0.saturating_add(lead));
-        if sequence > self.newest_input_sequence {
-            self.newest_input_sequence = sequence;
-            // Sent later and numbered lower: the peer's clock was set back, as after a stall of ours, and it begins
-            // again there. What it numbered too high must not make it wait.
-            if newest.input_tick < self.newest_input {
-                self.newest_input = Tick(newest.input_tick.0.saturating_sub(1));
-            }
-        }
-        // Newest first on the wire; the application gets what it has not seen, in order.
-        for sample in samples.into_iter().rev() {
-            if sample.input_tick > latest {
-                self.inputs_refused += 1;
-            } else if sample.input_tick > self.newest_input {
-                self.newest_input = sample.input_tick;
-                self.inputs += 1;
-                common.event(HostEvent::Input { peer, sample });
-            }
-        }
-        Ok(())
-    }
-
-    fn forbid(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        lane: Lane,
-        sequence: u32,
-        message: MessageType,
-    ) -> Result<(), Closing> {
-        self.forbidden += 1;
-        if self.forbidden > MAX_FORBIDDEN {
-            return Err(Closing::new(DisconnectCode::MessageForbidden));
-        }
-        self.refuse(common, now, lane, sequence, message, RefusalReason::RoleForbids);
-        Ok(())
-    }
-
-    /// Answers a message that is not acted on with a signed reason; never silently, never without limit.
-    fn refuse(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        lane: Lane,
-        sequence: u32,
-        message_type: MessageType,
-        reason: RefusalReason,
-    ) {
-        if now.since_us(self.refusals_since) >= 1_000_000 {
-            self.refusals_since = now;
-            self.refusals = 0;
-        }
-        self.refusals += 1;
-        if self.refusals <= MAX_REFUSALS_PER_S {
-            let mut refusal = Refusal {
-                message_type,
-                command_type: 0,
-                reason,
-                lane: lane.wire_id(),
-                sequence,
-                text: format!("{} {}", reason.sentence(), reason.hint()),
-                signature: [0; 64],
-            };
-            refusal.signature = common.terms.identity.sign(&refusal.signed_bytes(&common.terms.session_id));
-            self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Refusal(refusal)));
         }
     }
 
@@ -569,7 +360,7 @@ impl HostLink {
     }
 
     pub(super) const fn newest_input(&self) -> Tick {
-        self.newest_input
+        self.inputs.newest
     }
 
     pub(super) fn peer(&self) -> Option<PeerId> {

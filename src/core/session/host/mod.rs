@@ -6,12 +6,20 @@
 //!
 //! | file | concern |
 //! |---|---|
-//! | `mod` | the machine, its configuration, commands, membership |
-//! | `link` | one link: stages, handshake, what a peer may send |
+//! | `mod` | the machine, commands, membership |
+//! | `config` | how it behaves |
+//! | `link` | one link: stages, what a peer may send |
+//! | `welcome` | hello, confirmation, a place, admission |
+//! | `inputs` | a member's input |
+//! | `refusal` | what is answered with a signed reason |
 //! | `sync` | snapshots, deltas, acknowledgements, hashes and repair |
 
+mod config;
+mod inputs;
 mod link;
+mod refusal;
 mod sync;
+mod welcome;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -25,61 +33,15 @@ use crate::world::SealedTick;
 
 use super::closing::Closing;
 use super::courier::{PacketCounters, SharedCompressor};
-use super::handshake::{HostTerms, OpenDoor};
+use super::handshake::HostTerms;
 use super::io::{HostCommand, HostEvent, HostOutput, LinkId, LinkInput, PeerInfo};
-use super::keys::{Entropy, Identity, certify_host};
+use super::keys::{Entropy, certify_host};
 use super::ticket::Pin;
+pub use config::HostConfig;
 use link::HostLink;
 
 /// Makes a compressor for each link; `None` where none is wanted.
 pub type CompressorFactory = Box<dyn Fn() -> Option<SharedCompressor> + Send>;
-
-/// How a host behaves.
-#[derive(Clone, Debug)]
-pub struct HostConfig {
-    /// The document the session is about.
-    pub document: [u8; 32],
-    /// Certifies hosts and signs tickets for the document.
-    pub authority: Identity,
-    /// The key this host acknowledges with.
-    pub identity: Identity,
-    /// The term of its certificate.
-    pub term: u32,
-    /// Simulation rate.
-    pub tick_rate_hz: u16,
-    /// Members at most, without the host: 1 to 1024.
-    pub max_peers: u16,
-    /// Who enters without a ticket.
-    pub door: OpenDoor,
-    /// Wait for the application to admit or deny each peer.
-    pub manual_admission: bool,
-    /// A link that has not been admitted after this long is closed.
-    pub handshake_timeout_ms: u64,
-    /// A link that is silent for this long is closed.
-    pub idle_timeout_ms: u64,
-    /// Links in their handshake at once.
-    pub max_half_open: u16,
-}
-
-impl HostConfig {
-    /// A host that certifies itself: 90 Hz, 16 peers, nobody without a ticket.
-    #[must_use]
-    pub fn new(document: [u8; 32], authority: Identity, identity: Identity) -> Self {
-        Self {
-            document,
-            authority,
-            identity,
-            term: 1,
-            tick_rate_hz: 90,
-            max_peers: 16,
-            door: OpenDoor::Closed,
-            manual_admission: false,
-            handshake_timeout_ms: 5000,
-            idle_timeout_ms: 5000,
-            max_half_open: 32,
-        }
-    }
-}
 
 /// What is known of one member's link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

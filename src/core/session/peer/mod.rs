@@ -2,9 +2,13 @@
 //!
 //! | file | concern |
 //! |---|---|
-//! | `mod` | the machine, its configuration, handshake and control |
+//! | `mod` | the machine, its configuration, handshake |
+//! | `control` | what the host says besides state |
+//! | `inputs` | our input |
 //! | `sync` | snapshots, deltas, acknowledgements and hashes |
 
+mod control;
+mod inputs;
 mod sync;
 
 use std::collections::VecDeque;
@@ -13,24 +17,20 @@ use std::sync::Arc;
 use crate::replication::{Replica, ReplicaLimits};
 use crate::schema::Schema;
 use crate::types::{Lane, PeerId, Tick, Time};
-use crate::wire::bits::BitWriter;
 use crate::wire::codes::DisconnectCode;
 use crate::wire::envelope::RawMessage;
-use crate::wire::message::{
-    CompressionKind, Ending, Heartbeat, InputPredictiveState, Message, MessageType, Refusal, Role,
-    RosterPeer, SessionControl,
-};
+use crate::wire::message::{CompressionKind, Ending, Heartbeat, Message, MessageType, Role, SessionControl};
 
-use super::clock::{InputTicks, TickClock};
+use super::clock::TickClock;
 use super::closing::{Closing, clip};
 use super::closing_of_transport;
 use super::courier::{Courier, PacketCounters, SharedCompressor};
 use super::handshake::{Agreement, ClientTerms, check_acknowledge, client_hello};
 use super::heart::Heart;
-use super::input::{self, InputSample};
-use super::io::{Binding, LinkInput, PeerEvent, PeerInfo, PeerOutput, PeerState};
-use super::keys::{Entropy, verify};
+use super::io::{Binding, LinkInput, PeerEvent, PeerOutput, PeerState};
+use super::keys::Entropy;
 use super::role::travels_on;
+use inputs::Inputs;
 use sync::Sync;
 
 /// How a peer behaves.
@@ -89,8 +89,7 @@ pub struct Peer {
     tick_clock: TickClock,
     replica: Replica,
     sync: Sync,
-    recent_inputs: VecDeque<InputSample>,
-    input_ticks: InputTicks,
+    inputs: Inputs,
     confirmed: Tick,
     /// Our direction of the replication lane is open.
     replication_open: bool,
@@ -134,8 +133,7 @@ impl Peer {
             courier: Courier::new(compressor),
             tick_clock: TickClock::new(90),
             sync: Sync::default(),
-            recent_inputs: VecDeque::new(),
-            input_ticks: InputTicks::default(),
+            inputs: Inputs::default(),
             confirmed: Tick::ZERO,
             replication_open: false,
             outputs: VecDeque::new(),
@@ -333,62 +331,6 @@ impl Peer {
         }
     }
 
-    fn control(&mut self, lane: Lane, control: SessionControl) -> Result<(), Closing> {
-        if (lane == Lane::Replication) != matches!(control, SessionControl::ArchetypeDefinitions(_)) {
-            return Err(Closing::misplaced(MessageType::SessionControl, lane));
-        }
-        match control {
-            SessionControl::Admitted(admitted) if self.state == PeerState::Handshake => {
-                self.slot = admitted.peer;
-                self.role = admitted.role;
-                self.enter(PeerState::Admitted);
-                let tick_rate_hz = self.agreement.as_ref().map_or(0, |agreement| agreement.tick_rate_hz);
-                self.event(PeerEvent::Admitted {
-                    peer: admitted.peer,
-                    role: admitted.role,
-                    tick_rate_hz,
-                    application: admitted.application,
-                });
-                if !self.config.manual_loaded {
-                    self.loaded();
-                }
-                Ok(())
-            }
-            // The host's own words come before it closes the transport, which carries only a code and a line.
-            SessionControl::Denied(ending) | SessionControl::Kick(ending) | SessionControl::Close(ending) => {
-                Err(closing_of(&ending))
-            }
-            _ if self.state < PeerState::Admitted => Err(unexpected(MessageType::SessionControl)),
-            SessionControl::PeerJoined(peer) => {
-                self.event(PeerEvent::PeerJoined(info_of(peer)));
-                Ok(())
-            }
-            SessionControl::PeerLeft { peer, code } => {
-                self.event(PeerEvent::PeerLeft { peer, code, reason: code.sentence().to_owned() });
-                Ok(())
-            }
-            SessionControl::Refusal(refusal) => self.refused(&refusal),
-            SessionControl::RequestHashDetails(request) => {
-                self.hash_details(&request);
-                Ok(())
-            }
-            SessionControl::ArchetypeDefinitions(definitions) => self.archetypes(&definitions),
-            _ => Err(unexpected(MessageType::SessionControl)),
-        }
-    }
-
-    fn refused(&mut self, refusal: &Refusal) -> Result<(), Closing> {
-        let Some(agreement) = &self.agreement else { return Ok(()) };
-        if !verify(&agreement.host_key, &refusal.signed_bytes(&agreement.session_id), &refusal.signature) {
-            return Err(Closing::because(
-                DisconnectCode::BadHostProof,
-                "a refusal that the host did not sign",
-            ));
-        }
-        self.event(PeerEvent::Refused { reason: refusal.reason, text: refusal.text.clone() });
-        Ok(())
-    }
-
     /// The application has loaded its level: the world may come. Without effect in any other state than admitted.
     pub fn loaded(&mut self) {
         if self.state == PeerState::Admitted {
@@ -406,42 +348,6 @@ impl Peer {
             self.send(Lane::Control, &Message::SessionControl(SessionControl::Leave(words)));
         }
         self.close(&Closing::new(DisconnectCode::Left));
-    }
-
-    /// Sends one tick's input, with the newest before it as repeats. Without effect before the session is live.
-    pub fn send_input(&mut self, now: Time, sample: InputSample) {
-        if self.state != PeerState::Live {
-            return;
-        }
-        let mut sample = sample;
-        if sample.input_tick == Tick::ZERO {
-            // One trip ahead of what the host shows, so that it is there when that tick is simulated.
-            let ahead = now.plus_us(u64::from(self.heart.clock().rtt_us()) / 2);
-            let due = self.tick_clock.tick_at(ahead).map_or(0, |tick| tick.ceil().max(0.0) as u32);
-            let Some(tick) = self.input_ticks.next(Tick(due), self.tick_clock.rate_hz()) else { return };
-            sample.input_tick = tick;
-        } else {
-            self.input_ticks.given(sample.input_tick);
-        }
-        // After a jump back of the clock the older samples have numbers above this one's.
-        if self.recent_inputs.front().is_some_and(|newest| newest.input_tick >= sample.input_tick) {
-            self.recent_inputs.clear();
-        }
-        self.recent_inputs.truncate(input::MAX_SAMPLES - 1);
-        self.recent_inputs.push_front(sample);
-        let mut bits = BitWriter::new();
-        input::pack(self.recent_inputs.make_contiguous(), &mut bits);
-        let newest = &self.recent_inputs[0];
-        let display_after_us = newest.sent_display_us().saturating_sub(newest.sampled_at_us);
-        let message = Message::InputPredictiveState(InputPredictiveState {
-            input_tick: newest.input_tick,
-            view_tick: self.replica.newest_complete(),
-            sampled_at_us: newest.sampled_at_us,
-            display_after_us: u32::try_from(display_after_us).unwrap_or(u32::MAX),
-            horizon_us: 0,
-            payload: bits.into_bytes().into(),
-        });
-        self.send(Lane::Input, &message);
     }
 
     fn send(&mut self, lane: Lane, message: &Message<'_>) {
@@ -541,8 +447,4 @@ fn unexpected(message: MessageType) -> Closing {
 
 fn closing_of(ending: &Ending) -> Closing {
     Closing { code: ending.code, reason: format!("{} {}", ending.text, ending.hint) }
-}
-
-fn info_of(peer: RosterPeer) -> PeerInfo {
-    PeerInfo { peer: peer.peer, role: peer.role, name: peer.name, identity_key: peer.key }
 }

@@ -1,0 +1,51 @@
+//! How a host behaves.
+
+use super::super::handshake::OpenDoor;
+use super::super::keys::Identity;
+
+/// How a host behaves.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The document the session is about.
+    pub document: [u8; 32],
+    /// Certifies hosts and signs tickets for the document.
+    pub authority: Identity,
+    /// The key this host acknowledges with.
+    pub identity: Identity,
+    /// The term of its certificate.
+    pub term: u32,
+    /// Simulation rate.
+    pub tick_rate_hz: u16,
+    /// Members at most, without the host: 1 to 1024.
+    pub max_peers: u16,
+    /// Who enters without a ticket.
+    pub door: OpenDoor,
+    /// Wait for the application to admit or deny each peer.
+    pub manual_admission: bool,
+    /// A link that has not been admitted after this long is closed.
+    pub handshake_timeout_ms: u64,
+    /// A link that is silent for this long is closed.
+    pub idle_timeout_ms: u64,
+    /// Links in their handshake at once.
+    pub max_half_open: u16,
+}
+
+impl HostConfig {
+    /// A host that certifies itself: 90 Hz, 16 peers, nobody without a ticket.
+    #[must_use]
+    pub fn new(document: [u8; 32], authority: Identity, identity: Identity) -> Self {
+        Self {
+            document,
+            authority,
+            identity,
+            term: 1,
+            tick_rate_hz: 90,
+            max_peers: 16,
+            door: OpenDoor::Closed,
+            manual_admission: false,
+            handshake_timeout_ms: 5000,
+            idle_timeout_ms: 5000,
+            max_half_open: 32,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! How a link becomes a member: hello, confirmation, a place, admission.
+
+use crate::types::{Lane, Time};
+use crate::wire::codes::DisconnectCode;
+use crate::wire::envelope::RawMessage;
+use crate::wire::message::{Admitted, CompressionKind, Message, MessageType, Role, SessionControl};
+
+use super::super::closing::Closing;
+use super::super::handshake::{answer_hello, check_confirm};
+use super::super::heart::Heart;
+use super::super::io::{HostEvent, PeerInfo};
+use super::link::{HostLink, Stage};
+use super::{Announcement, Common, Seat};
+
+impl HostLink {
+    pub(super) fn hello(
+        &mut self,
+        common: &mut Common,
+        lane: Lane,
+        raw: RawMessage<'_>,
+    ) -> Result<(), Closing> {
+        let binding = self.binding;
+        let (MessageType::SessionHello, Lane::Control, Some(binding)) = (raw.message_type, lane, binding)
+        else {
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "the first message is SessionHello",
+            ));
+        };
+        let Message::SessionHello(hello) = raw.decode().map_err(|error| Closing::from_message(&error))?
+        else {
+            return Err(Closing::new(DisconnectCode::ProtocolViolation));
+        };
+        // A member that comes back takes its own place, once it has proved to be that member.
+        if common.free_slot().is_none() && !common.is_seated(&hello.client_key) {
+            return Err(Closing::new(DisconnectCode::ServerFull));
+        }
+        let nonce = common.entropy.draw();
+        let (offer, acknowledge) =
+            answer_hello(&common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
+        self.stage = Stage::AwaitConfirm(Box::new(offer));
+        self.send(common, Lane::Control, &Message::SessionAcknowledge(acknowledge));
+        Ok(())
+    }
+
+    pub(super) fn confirm(
+        &mut self,
+        common: &mut Common,
+        lane: Lane,
+        raw: RawMessage<'_>,
+    ) -> Result<(), Closing> {
+        let (MessageType::SessionConfirm, Lane::Control) = (raw.message_type, lane) else {
+            return Err(Closing::because(
+                DisconnectCode::ProtocolViolation,
+                "the second message is SessionConfirm",
+            ));
+        };
+        let Message::SessionConfirm(confirm) = raw.decode().map_err(|error| Closing::from_message(&error))?
+        else {
+            return Err(Closing::new(DisconnectCode::ProtocolViolation));
+        };
+        let Stage::AwaitConfirm(offer) = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
+            return Err(Closing::new(DisconnectCode::ProtocolViolation));
+        };
+        let granted = check_confirm(
+            &common.terms,
+            &offer,
+            &confirm,
+            common.config.door,
+            self.is_loopback,
+            common.now_unix_s,
+        )?;
+        let compress = offer.agreement.compression != CompressionKind::None;
+        self.courier.agree_outgoing(offer.agreement.epoch, common.schema.hash(), compress);
+        self.courier.agree_incoming(offer.agreement.epoch, common.schema.hash());
+        common.announcements.push_back(Announcement::Proved { key: offer.client_key, link: self.id });
+        self.stage = Stage::AwaitPlace { granted, offer };
+        Ok(())
+    }
+
+    /// Gives a client that has proved itself a slot, if there is one, and asks the application.
+    pub(super) fn take_place(&mut self, common: &mut Common, now: Time) {
+        let Stage::AwaitPlace { granted, offer } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
+        else {
+            return;
+        };
+        let Some(peer) = common.free_slot() else {
+            self.close(common, &Closing::new(DisconnectCode::ServerFull));
+            return;
+        };
+        common.slots.insert(peer, Seat { link: self.id, key: offer.client_key });
+        let info = PeerInfo { peer, role: granted, name: offer.client_name, identity_key: offer.client_key };
+        self.stage = Stage::AwaitAdmission { granted, info: info.clone() };
+        if common.config.manual_admission {
+            common.event(HostEvent::JoinRequest { info, application: offer.application });
+        } else {
+            self.admit(common, now, None, &[]);
+        }
+    }
+
+    /// Lets the peer in, with at most the role its ticket grants.
+    pub(super) fn admit(&mut self, common: &mut Common, now: Time, role: Option<Role>, application: &[u8]) {
+        let Stage::AwaitAdmission { granted, info } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
+        else {
+            // The peer left while the application thought about it, or is in already.
+            return;
+        };
+        let info = PeerInfo { role: role.map_or(granted, |role| role.min(granted)), ..info };
+        let admitted = Admitted {
+            peer: info.peer,
+            role: info.role,
+            tick_rate_hz: common.terms.tick_rate_hz,
+            application: application.to_vec(),
+            host_time_us: common.newest_sealed_at.0,
+            host_tick: common.newest_tick,
+            ..Admitted::default()
+        };
+        self.leave_half_open(common);
+        self.heart = Heart::new(now, common.config.idle_timeout_ms);
+        self.stage = Stage::Loading(info.clone());
+        self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Admitted(admitted)));
+        self.courier.open_lane(Lane::Replication);
+        common.event(HostEvent::PeerJoined(info.clone()));
+        common.announcements.push_back(Announcement::Joined(info));
+    }
+
+    pub(super) fn leave_half_open(&mut self, common: &mut Common) {
+        if core::mem::take(&mut self.half_open) {
+            common.half_open -= 1;
+        }
+    }
+}
