@@ -9,9 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use common::sessions::*;
 use theta_core::replication::Lifecycle;
 use theta_core::replication::sample::SampleCode;
+use theta_core::session::admission::AdmissionState;
 use theta_core::session::input::InputSample;
 use theta_core::session::keys::Identity;
-use theta_core::session::ticket::Ticket;
+use theta_core::session::ticket::{Pass, Ticket};
 use theta_core::types::{EntityId, PeerId, Tick};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::message::Role;
@@ -173,7 +174,7 @@ fn the_application_admits_and_denies_and_the_level_loads_first() {
     let mut requests = BTreeMap::new();
     until("two requests", || {
         for event in host_events(&mut host) {
-            if let EventKind::JoinRequest { info, application } = event {
+            if let EventKind::JoinRequest { info, application, .. } = event {
                 assert_eq!(info.name.as_bytes(), application);
                 requests.insert(info.name.clone(), info.peer);
             }
@@ -252,6 +253,78 @@ fn tickets_open_for_the_key_they_name() {
     until_live(&mut host, &[&member]);
     assert_eq!(member.info().role, Some(Role::Commenter));
     assert_eq!(member.info().session_id, host.info().session_id);
+}
+
+#[test]
+fn invites_bans_and_tokens_over_real_links() {
+    let runtime = runtime();
+    let bind = Some("127.0.0.1:0".to_owned());
+    let options = HostOptions { bind: bind.clone(), takes_bearer: true, ..HostOptions::default() };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    host.tick().expect("ticks");
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let (invite, ticket) = host.create_invite(Role::Editor, 1, unix + 60, None).expect("invites");
+    assert!(host.create_invite(Role::Admin, 1, unix + 60, None).is_err());
+    assert_eq!(host.admission().invites().len(), 1, "seen before the I/O thread has it");
+    let with = |ticket: &Ticket, seed: u8| {
+        let ticket = Ticket::parse(&ticket.to_string()).expect("our own");
+        let options = JoinOptions { identity_seed: Some([seed; 32]), ..JoinOptions::new(ticket) };
+        runtime.join(schema(), options).expect("a session")
+    };
+    let mut first = with(&ticket, 1);
+    until_live(&mut host, &[&first]);
+    let key = Identity::from_seed(&[1; 32]).public_key();
+    let bound = until("the invite's use", || {
+        host_events(&mut host).into_iter().find_map(|event| match event {
+            EventKind::InviteBound { invite, key } => Some((invite, key)),
+            _ => None,
+        })
+    });
+    assert_eq!(bound, (invite, key));
+    assert_eq!(ending(&mut with(&ticket, 2)).0, DisconnectCode::InviteUsed);
+
+    // Banned: out at once, and not in again.
+    let peer = first.info().local_peer;
+    assert_eq!(host.ban_peer(peer).expect("bans"), key);
+    assert_eq!(ending(&mut first).0, DisconnectCode::Banned);
+    assert_eq!(ending(&mut with(&ticket, 1)).0, DisconnectCode::Banned);
+    host.revoke_invite(invite).expect("revokes");
+
+    // A token is the application's to judge.
+    let mut guest = {
+        let options = JoinOptions { bearer: Some(b"token".to_vec()), ..JoinOptions::new(host.ticket()) };
+        runtime.join(schema(), options).expect("a session")
+    };
+    let asked = until("a request", || {
+        host_events(&mut host).into_iter().find_map(|event| match event {
+            EventKind::JoinRequest { info, bearer, .. } => Some((info.peer, bearer)),
+            _ => None,
+        })
+    });
+    assert_eq!(asked.1.as_deref(), Some(b"token".as_slice()));
+    host.deny(asked.0, "unknown").expect("denies");
+    assert_eq!(ending(&mut guest).0, DisconnectCode::AdmissionRefused);
+
+    // The state goes to the next host.
+    let kept = host.admission().encode();
+    drop(host);
+    let admission = AdmissionState::decode(&kept).expect("our own");
+    assert!(admission.is_banned(&key));
+    let seeds = (Some([8; 32]), Some([9; 32]));
+    let options = HostOptions {
+        bind,
+        admission,
+        authority_seed: seeds.0,
+        host_seed: seeds.1,
+        ..HostOptions::default()
+    };
+    let mut host = runtime.host(schema(), options).expect("a host");
+    let member = host.issue_ticket(key, Role::Editor, unix + 60, None).expect("issues");
+    assert_eq!(ending(&mut with(&member, 1)).0, DisconnectCode::Banned);
+    host.unban(key).expect("unbans");
+    host.tick().expect("ticks");
+    let back = with(&member, 1);
+    until_live(&mut host, &[&back]);
 }
 
 #[test]
@@ -442,7 +515,7 @@ fn wrong_addresses_are_errors_or_endings() {
     let nobody =
         std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket").local_addr().expect("an address");
     for endpoint in [nobody.to_string(), "no-such-host.invalid:4433".to_owned()] {
-        let ticket = Ticket { endpoint: endpoint.clone(), pin: None, member: None };
+        let ticket = Ticket { endpoint: endpoint.clone(), pin: None, pass: Pass::None };
         let options = JoinOptions { handshake_timeout_ms: 500, ..JoinOptions::new(ticket) };
         let mut lost = runtime.join(schema(), options).expect("a session");
         let (code, reason) = ending(&mut lost);

@@ -40,6 +40,7 @@ pub struct Target {
 
 /// Every target, by name.
 pub const TARGETS: &[Target] = &[
+    Target { name: "admission", body: text::admission, neighbours: 20_000 },
     Target { name: "cbor", body: wire::cbor, neighbours: 20_000 },
     Target { name: "envelope", body: wire::envelope, neighbours: 8000 },
     Target { name: "frame", body: wire::frame, neighbours: 20_000 },

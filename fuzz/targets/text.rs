@@ -1,6 +1,7 @@
 //! What people and tools hand over as text, and packed input.
 
 use theta_core::schema::{SchemaError, manifest as manifests};
+use theta_core::session::admission::AdmissionState;
 use theta_core::session::input::{InputSample, MAX_SAMPLES, MAX_TAIL_BYTES, pack, unpack};
 use theta_core::session::ticket::{MEMBER_TICKET_BYTES, MemberTicket, Ticket};
 use theta_core::types::Tick;
@@ -56,6 +57,16 @@ pub fn ticket(data: &[u8]) {
     if let Ok(member) = member {
         assert_eq!(data.len(), MEMBER_TICKET_BYTES);
         assert_eq!(member.encode(), data, "a member ticket has one spelling");
+    }
+}
+
+/// Invites and bans, as an application hands them back.
+pub fn admission(data: &[u8]) {
+    let (state, asked) = measure(|| AdmissionState::decode(data));
+    // Tables grow with what is read, not with what is counted.
+    assert!(asked <= 4096 + 16 * data.len(), "{asked} bytes asked for by {}", data.len());
+    if let Ok(state) = state {
+        assert_eq!(state.encode(), data, "a state has one spelling");
     }
 }
 

@@ -39,8 +39,8 @@
 #define THETA_EVENT_STATE_CHANGED 1u
 
 /**
- * Host: peer asks to join, code = the role its ticket grants, text = its application bytes. With
- * THETA_HOST_MANUAL_ADMISSION answer with `theta_session_admit` or `theta_session_deny`.
+ * Host: peer asks to join, code = the role its ticket grants, text = its application bytes, value = the text id of its
+ * bearer token, 0 without one. With THETA_HOST_MANUAL_ADMISSION, or with a token, answer with `theta_session_admit` or `theta_session_deny`.
  */
 #define THETA_EVENT_JOIN_REQUEST 2u
 
@@ -125,6 +125,12 @@
  * Host: a member has the world and follows it: peer.
  */
 #define THETA_EVENT_PEER_LIVE 18u
+
+/**
+ * Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
+ * `theta_session_admission` now.
+ */
+#define THETA_EVENT_INVITE_BOUND 21u
 
 /**
  * The newest complete tick.
@@ -392,6 +398,12 @@
 #define THETA_HOST_MANUAL_ADMISSION 2u
 
 /**
+ * Host flag: peers may come with a bearer token for an outside verifier. Each raises a JOIN_REQUEST event, which waits for
+ * `theta_session_admit` or `theta_session_deny`.
+ */
+#define THETA_HOST_BEARER 4u
+
+/**
  * Join flag: after ADMITTED the snapshot waits for `theta_session_loaded`.
  */
 #define THETA_JOIN_MANUAL_LOADED 1u
@@ -430,6 +442,11 @@
  * A call on the session panicked; it answers nothing but info, poll and destroy.
  */
 #define THETA_STATE_FAULTED 7u
+
+/**
+ * Longest bearer token, in bytes.
+ */
+#define THETA_MAX_BEARER_BYTES 8192u
 
 /**
  * Done.
@@ -665,6 +682,76 @@ typedef struct theta_session {
      */
     uint64_t bits;
 } theta_session;
+
+/**
+ * An invite to make. Input; begins with its size.
+ */
+typedef struct theta_invite_desc {
+    /**
+     * `sizeof(theta_invite_desc)`.
+     */
+    uint32_t struct_size;
+    /**
+     * The highest role it grants, `THETA_ROLE_*`; never admin.
+     */
+    uint32_t role;
+    /**
+     * From when on it lets nobody in, in seconds of Unix time; 0 = 24 hours from now.
+     */
+    uint64_t expires_unix_s;
+    /**
+     * Where the host can be reached from outside, `host:port`, UTF-8, at most 256 bytes; empty = the listening address.
+     */
+    const char *endpoint;
+    /**
+     * Bytes of `endpoint`.
+     */
+    uint32_t endpoint_length;
+    /**
+     * How many keys it admits, 1 to 256; 0 = 1.
+     */
+    uint32_t uses;
+} theta_invite_desc;
+
+/**
+ * A `theta_invite_desc` with its size set and every other field zero, which means its default.
+ */
+#define THETA_INVITE_DESC_INIT \
+    { (uint32_t)sizeof(theta_invite_desc), 0, 0, 0, 0, 0 }
+
+/**
+ * An invite that was made. Element of an array with an element size.
+ */
+typedef struct theta_invite_info {
+    /**
+     * Its id.
+     */
+    uint8_t id[16];
+    /**
+     * The highest role it grants, `THETA_ROLE_*`.
+     */
+    uint32_t role;
+    /**
+     * How many keys it admits.
+     */
+    uint32_t uses;
+    /**
+     * How many keys it is bound to already.
+     */
+    uint32_t used;
+    /**
+     * 1 when it was revoked.
+     */
+    uint32_t is_revoked;
+    /**
+     * From when on it lets nobody in, in seconds of Unix time.
+     */
+    uint64_t expires_unix_s;
+    /**
+     * Zero.
+     */
+    uint64_t reserved[2];
+} theta_invite_info;
 
 /**
  * A new entity. Input; begins with its size. Zero means default.
@@ -1421,7 +1508,7 @@ typedef struct theta_host_config {
      */
     uint32_t basis;
     /**
-     * The highest role of peers without a member ticket, `THETA_ROLE_*`; 0 = editor.
+     * The highest role of peers without a ticket (dev mode, bearer tokens), `THETA_ROLE_*`; 0 = editor.
      */
     uint32_t default_role;
     /**
@@ -1440,13 +1527,21 @@ typedef struct theta_host_config {
      * 32 bytes: the document's id; null = SHA-256 of the authority's public key.
      */
     const uint8_t *document_id;
+    /**
+     * Invites and bans to begin with: what `theta_session_admission` gave, or null for none.
+     */
+    const uint8_t *admission;
+    /**
+     * Bytes of `admission`.
+     */
+    uint64_t admission_length;
 } theta_host_config;
 
 /**
  * A `theta_host_config` with its size set and every other field zero, which means its default.
  */
 #define THETA_HOST_CONFIG_INIT \
-    { (uint32_t)sizeof(theta_host_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(theta_host_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * How to join. Input; begins with its size. Zero means default.
@@ -1500,13 +1595,26 @@ typedef struct theta_join_config {
      * How long the handshake may take, in milliseconds, at most 60000; 0 = 5000.
      */
     uint32_t handshake_timeout_ms;
+    /**
+     * A token for the host's outside verifier, at most 8192 bytes, shown instead of what the ticket has and only to a host
+     * that has proved itself; null for none.
+     */
+    const uint8_t *bearer;
+    /**
+     * Bytes of `bearer`.
+     */
+    uint32_t bearer_length;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
 } theta_join_config;
 
 /**
  * A `theta_join_config` with its size set and every other field zero, which means its default.
  */
 #define THETA_JOIN_CONFIG_INIT \
-    { (uint32_t)sizeof(theta_join_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(theta_join_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Where a session stands. Output; begins with its size.
@@ -1678,6 +1786,97 @@ typedef struct theta_write_report {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Makes an invite: a ticket text that lets in whoever comes with it first, and binds itself to that key, which may come
+ * back. The secret in it never crosses the session's wire; an unused one admits whoever holds it, so hand it over as you
+ * would a key.
+ *
+ * `session`: a host's. `desc`: input of `desc->struct_size` bytes. `id`: receives 16 bytes that name the invite; may be
+ * null. `out`: `capacity` bytes, at least 1024; `length` receives the bytes of the text, not null-terminated.
+ *
+ * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8, THETA_E_RANGE (role, uses,
+ * capacity), THETA_E_TICKET (endpoint), THETA_E_LIMIT (1024 invites), THETA_E_DISCONNECTED, the handle errors,
+ * THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_IO, THETA_E_PANIC. [serial]
+ */
+THETA_API
+theta_status theta_session_create_invite(struct theta_session session,
+                                         const struct theta_invite_desc *desc,
+                                         uint8_t *id,
+                                         char *out,
+                                         uint64_t capacity,
+                                         uint64_t *length);
+
+/**
+ * Takes an invite back: it lets nobody in any more. Who came in by it stays; see `theta_session_ban`.
+ *
+ * `session`: a host's. `id`: 16 bytes.
+ *
+ * Returns THETA_OK, THETA_E_NULL, THETA_E_TICKET (no such invite), THETA_E_LIMIT, THETA_E_DISCONNECTED, the handle
+ * errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
+ */
+THETA_API
+theta_status theta_session_revoke_invite(struct theta_session session,
+                                         const uint8_t *id);
+
+/**
+ * The invites that were made, used, revoked and expired ones too, by id.
+ *
+ * `session`: a host's. `out`: `capacity` elements, `element_size` (sizeof(theta_invite_info)) bytes apart; null with
+ * capacity 0 asks for the count. `count` receives the number of invites there are, at most 1024.
+ *
+ * Returns THETA_OK, THETA_TRUNCATED, THETA_E_NULL, THETA_E_STRUCT_SIZE, the handle errors, THETA_E_CONCURRENT,
+ * THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
+ */
+THETA_API
+theta_status theta_session_invites(struct theta_session session,
+                                   struct theta_invite_info *out,
+                                   uint32_t element_size,
+                                   uint32_t capacity,
+                                   uint32_t *count);
+
+/**
+ * Puts out who holds this key, at once, and does not let it in again, whatever ticket it has.
+ *
+ * `session`: a host's. `key`: 32 bytes, an Ed25519 public key, whether its holder is here or not.
+ *
+ * Returns THETA_OK, THETA_E_NULL, THETA_E_LIMIT (16384 keys), THETA_E_DISCONNECTED, the handle errors,
+ * THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
+ */
+THETA_API theta_status theta_session_ban(struct theta_session session, const uint8_t *key);
+
+/**
+ * Bans the key of a peer that is in the session or waits to be admitted.
+ *
+ * `session`: a host's. `peer`: its number. `key`: receives the 32 bytes of its key; may be null.
+ *
+ * Returns as `theta_session_ban`, and THETA_E_PEER_UNKNOWN. [serial]
+ */
+THETA_API theta_status theta_session_ban_peer(struct theta_session session, uint32_t peer, uint8_t *key);
+
+/**
+ * Lets a banned key in again, by what admits it. A key that was not banned is no error.
+ *
+ * `session`: a host's. `key`: 32 bytes.
+ *
+ * Returns as `theta_session_ban`. [serial]
+ */
+THETA_API theta_status theta_session_unban(struct theta_session session, const uint8_t *key);
+
+/**
+ * Invites with what they are bound to, and bans, as bytes for `theta_host_config.admission` of the document's next
+ * host. The secrets of the invites are in it: keep it as you keep keys, after each change and each INVITE_BOUND event.
+ *
+ * `session`: a host's. `out`: `capacity` bytes, or null with capacity 0 to ask for the length, which is at most 9 MiB.
+ *
+ * Returns THETA_OK, THETA_TRUNCATED, THETA_E_NULL, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE,
+ * THETA_E_PANIC. [serial]
+ */
+THETA_API
+theta_status theta_session_admission(struct theta_session session,
+                                     uint8_t *out,
+                                     uint64_t capacity,
+                                     uint64_t *length);
 
 /**
  * Spawns an entity with its first values; every peer sees it complete, with the next `theta_session_tick`. A first
@@ -2122,7 +2321,7 @@ theta_status theta_session_sample(struct theta_session session,
  *
  * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
  * THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
- * THETA_E_COMPONENT_COLLISION, THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
+ * THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
  * taken), THETA_E_LIMIT. [init]
  */
 THETA_API

@@ -1,4 +1,4 @@
-//! Named, deliberate bugs that the simulator must catch: the test of the test.
+//! Named, deliberate bugs that the simulator or the handshake's tests must catch: the test of the test.
 //!
 //! There is no global switch. Whoever has a planted bug holds a [`Mutants`] that its configuration gave it; without
 //! the feature `mutants` that type is empty, [`Mutants::active`] is the constant `false`, and the bugs are not in the
@@ -19,10 +19,16 @@ pub enum Mutant {
     ForgetFieldMaskBit,
     /// The peer applies a delta to the state it has, whatever the delta's baseline.
     AcceptStaleDelta,
+    /// The host lets in whoever names an invite, without a proof of its secret.
+    SkipInviteProof,
+    /// The host forgets who used an invite.
+    LeaveInviteUnbound,
+    /// The host lets in whom the application banned.
+    IgnoreBan,
 }
 
 impl Mutant {
-    /// All of them.
+    /// What the simulator must catch.
     pub const ALL: &'static [Self] = &[
         Self::SkipAckCheck,
         Self::ReuseStaleBaseline,
@@ -31,6 +37,10 @@ impl Mutant {
         Self::ForgetFieldMaskBit,
         Self::AcceptStaleDelta,
     ];
+
+    /// What the handshake's tests must catch: bugs in who gets in.
+    pub const AT_THE_DOOR: &'static [Self] =
+        &[Self::SkipInviteProof, Self::LeaveInviteUnbound, Self::IgnoreBan];
 }
 
 /// Which planted bug is active in one machine.

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::mem::offset_of;
 
+use super::admission::{theta_invite_desc, theta_invite_info};
 use super::entity::theta_spawn_desc;
 use super::event::theta_event;
 use super::frame::{theta_entity_row, theta_frame, theta_frame_info};
@@ -96,11 +97,11 @@ fn structs() -> Vec<Struct> {
         theta_session { bits }
         theta_host_config {
             struct_size, flags, bind_address, bind_address_length, max_peers, tick_rate_hz, basis, default_role,
-            reserved, authority_seed, host_seed, document_id,
+            reserved, authority_seed, host_seed, document_id, admission, admission_length,
         }
         theta_join_config {
             struct_size, flags, ticket, ticket_length, basis, name, name_length, application_length, application,
-            identity_seed, interpolation_delay_ms, handshake_timeout_ms,
+            identity_seed, interpolation_delay_ms, handshake_timeout_ms, bearer, bearer_length, reserved,
         }
         theta_session_info {
             struct_size, state, is_host, local_peer, role, tick_rate_hz, peer_count, port, tick, confirmed_tick,
@@ -117,6 +118,8 @@ fn structs() -> Vec<Struct> {
         theta_ticket_desc {
             struct_size, role, expires_unix_s, client_key, endpoint, endpoint_length, reserved,
         }
+        theta_invite_desc { struct_size, role, expires_unix_s, endpoint, endpoint_length, uses }
+        theta_invite_info { id, role, uses, used, is_revoked, expires_unix_s, reserved }
         theta_spawn_desc {
             struct_size, type_id, owner, component_count, parent, host_tag, persistent_id, component_ids,
             component_values, payload, payload_length, reserved,

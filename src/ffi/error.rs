@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use super::handle::Kind;
 use super::status::*;
 use crate::core::schema::SchemaError;
+use crate::core::session::admission::AdmissionError;
 use crate::core::session::ticket::TicketError;
 use crate::core::world::WorldError;
 use crate::runtime::RuntimeError;
@@ -157,11 +158,23 @@ impl From<TicketError> for Error {
     }
 }
 
+impl From<AdmissionError> for Error {
+    fn from(error: AdmissionError) -> Self {
+        let code = match error {
+            AdmissionError::Admin | AdmissionError::Uses | AdmissionError::Taken => THETA_E_RANGE,
+            AdmissionError::Unknown | AdmissionError::Damaged(_) => THETA_E_TICKET,
+            AdmissionError::TooManyInvites | AdmissionError::TooManyBans => THETA_E_LIMIT,
+        };
+        Self::Room { code, text: error.to_string() }
+    }
+}
+
 impl From<RuntimeError> for Error {
     fn from(error: RuntimeError) -> Self {
         let code = match error {
             RuntimeError::World(error) => return error.into(),
             RuntimeError::Ticket(error) => return error.into(),
+            RuntimeError::Admission(error) => return error.into(),
             RuntimeError::PeerUnknown(peer) => return Self::PeerUnknown { peer: peer.0 as u32 },
             RuntimeError::Disconnected => THETA_E_DISCONNECTED,
             RuntimeError::ShutDown => THETA_E_SHUT_DOWN,

@@ -11,8 +11,8 @@ use super::view::{Buffer, Out};
 
 /// The session's state changed: code = new `THETA_STATE_*`.
 pub const THETA_EVENT_STATE_CHANGED: u32 = 1;
-/// Host: peer asks to join, code = the role its ticket grants, text = its application bytes. With
-/// THETA_HOST_MANUAL_ADMISSION answer with `theta_session_admit` or `theta_session_deny`.
+/// Host: peer asks to join, code = the role its ticket grants, text = its application bytes, value = the text id of its
+/// bearer token, 0 without one. With THETA_HOST_MANUAL_ADMISSION, or with a token, answer with `theta_session_admit` or `theta_session_deny`.
 pub const THETA_EVENT_JOIN_REQUEST: u32 = 2;
 /// A peer is in the session: peer, code = its role, text = its name.
 pub const THETA_EVENT_PEER_JOINED: u32 = 3;
@@ -48,6 +48,9 @@ pub const THETA_EVENT_FAULTED: u32 = 16;
 pub const THETA_EVENT_LOG: u32 = 17;
 /// Host: a member has the world and follows it: peer.
 pub const THETA_EVENT_PEER_LIVE: u32 = 18;
+/// Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
+/// `theta_session_admission` now.
+pub const THETA_EVENT_INVITE_BOUND: u32 = 21;
 
 /// Something that happened. Element of an array with an element size; kinds that a program does not know are
 /// skipped. Fields that a kind does not name are 0.
@@ -104,6 +107,13 @@ impl Texts {
             event.text_length = text.len() as u32;
             self.texts.push(text);
         }
+    }
+
+    /// Keeps a further text and gives its id; 0 for an empty one.
+    pub(crate) fn keep_more(&mut self, text: Vec<u8>) -> u32 {
+        let mut named = theta_event::default();
+        self.keep(text, &mut named);
+        named.text_id
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&[u8]> {

@@ -17,6 +17,7 @@
 
 #[cfg(test)]
 mod abi;
+pub mod admission;
 pub mod basis;
 pub(crate) mod boundary;
 pub(crate) mod describe;

@@ -12,8 +12,9 @@ use super::side::{Session, role_from_number};
 use super::sized::{self, sized};
 use super::status::*;
 use super::view::{self, Out};
+use crate::core::session::admission::{AdmissionState, MAX_STATE_BYTES};
 use crate::core::session::ticket::{MAX_TICKET_CHARS, Ticket};
-use crate::core::wire::limits::MAX_APPLICATION_BYTES;
+use crate::core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES};
 use crate::core::wire::message::Role;
 use crate::runtime::{HostOptions, JoinOptions};
 
@@ -30,6 +31,9 @@ pub const THETA_ROLE_ADMIN: u32 = 4;
 pub const THETA_HOST_DEV_MODE: u32 = 1;
 /// Host flag: JOIN_REQUEST events wait for `theta_session_admit` or `theta_session_deny`.
 pub const THETA_HOST_MANUAL_ADMISSION: u32 = 2;
+/// Host flag: peers may come with a bearer token for an outside verifier. Each raises a JOIN_REQUEST event, which waits for
+/// `theta_session_admit` or `theta_session_deny`.
+pub const THETA_HOST_BEARER: u32 = 4;
 /// Join flag: after ADMITTED the snapshot waits for `theta_session_loaded`.
 pub const THETA_JOIN_MANUAL_LOADED: u32 = 1;
 
@@ -47,6 +51,10 @@ pub const THETA_STATE_LIVE: u32 = 5;
 pub const THETA_STATE_CLOSED: u32 = 6;
 /// A call on the session panicked; it answers nothing but info, poll and destroy.
 pub const THETA_STATE_FAULTED: u32 = 7;
+
+/// Longest bearer token, in bytes.
+pub const THETA_MAX_BEARER_BYTES: u32 = 8192;
+const _: () = assert!(THETA_MAX_BEARER_BYTES as usize == MAX_ADMISSION_BYTES);
 
 /// A session handle. Zero is none.
 #[derive(Clone, Copy)]
@@ -75,7 +83,7 @@ pub struct theta_host_config {
     pub tick_rate_hz: u32,
     /// `THETA_BASIS_*`: the basis of this program's values.
     pub basis: u32,
-    /// The highest role of peers without a member ticket, `THETA_ROLE_*`; 0 = editor.
+    /// The highest role of peers without a ticket (dev mode, bearer tokens), `THETA_ROLE_*`; 0 = editor.
     pub default_role: u32,
     /// Zero.
     pub reserved: u32,
@@ -85,6 +93,10 @@ pub struct theta_host_config {
     pub host_seed: *const u8,
     /// 32 bytes: the document's id; null = SHA-256 of the authority's public key.
     pub document_id: *const u8,
+    /// Invites and bans to begin with: what `theta_session_admission` gave, or null for none.
+    pub admission: *const u8,
+    /// Bytes of `admission`.
+    pub admission_length: u64,
 }
 sized!(theta_host_config: 64);
 
@@ -116,6 +128,13 @@ pub struct theta_join_config {
     pub interpolation_delay_ms: u32,
     /// How long the handshake may take, in milliseconds, at most 60000; 0 = 5000.
     pub handshake_timeout_ms: u32,
+    /// A token for the host's outside verifier, at most 8192 bytes, shown instead of what the ticket has and only to a host
+    /// that has proved itself; null for none.
+    pub bearer: *const u8,
+    /// Bytes of `bearer`.
+    pub bearer_length: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 sized!(theta_join_config: 64);
 
@@ -187,7 +206,7 @@ fn basis(number: u32) -> Result<Basis, Error> {
 ///
 /// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
 /// THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
-/// THETA_E_COMPONENT_COLLISION, THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
+/// THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
 /// taken), THETA_E_LIMIT. [init]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_session_host(
@@ -256,7 +275,7 @@ fn ingredients(
 /// # Safety
 /// Every pointer of `config` is null or has what its length says.
 unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error> {
-    let known = THETA_HOST_DEV_MODE | THETA_HOST_MANUAL_ADMISSION;
+    let known = THETA_HOST_DEV_MODE | THETA_HOST_MANUAL_ADMISSION | THETA_HOST_BEARER;
     known_flags(config.flags, known, "theta_host_config.flags")?;
     // SAFETY: the caller's promise, here and below.
     let address = unsafe {
@@ -267,7 +286,17 @@ unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error>
             "bind_address_length",
         )
     }?;
+    // SAFETY: as above.
+    let admission = unsafe {
+        let limit = MAX_STATE_BYTES as u64;
+        view::slice(config.admission, config.admission_length, limit, "admission_length")
+    }?;
     Ok(HostOptions {
+        takes_bearer: config.flags & THETA_HOST_BEARER != 0,
+        admission: match admission {
+            [] => AdmissionState::new(),
+            bytes => AdmissionState::decode(bytes)?,
+        },
         dev_mode: config.flags & THETA_HOST_DEV_MODE != 0,
         manual_admission: config.flags & THETA_HOST_MANUAL_ADMISSION != 0,
         bind: (!address.is_empty()).then(|| address.to_owned()),
@@ -305,7 +334,13 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
             "application_length",
         )
     }?;
+    // SAFETY: as above.
+    let bearer = unsafe {
+        let limit = MAX_ADMISSION_BYTES as u64;
+        view::slice(config.bearer, config.bearer_length as u64, limit, "bearer_length")
+    }?;
     Ok(JoinOptions {
+        bearer: (!bearer.is_empty()).then(|| bearer.to_vec()),
         ticket: Ticket::parse(ticket)?,
         name: name.to_owned(),
         application: application.to_vec(),

@@ -327,10 +327,15 @@ impl Serially {
             EventKind::StateChanged(state) => {
                 (out.kind, out.code) = (THETA_EVENT_STATE_CHANGED, state_number(state) as i32);
             }
-            EventKind::JoinRequest { info, application } => {
+            EventKind::JoinRequest { info, application, bearer } => {
                 out.kind = THETA_EVENT_JOIN_REQUEST;
                 (out.peer, out.code) = (info.peer.0 as u32, role_number(info.role) as i32);
+                out.value = self.texts.keep_more(bearer.unwrap_or_default()) as u64;
                 text = application;
+            }
+            EventKind::InviteBound { invite, key } => {
+                out.kind = THETA_EVENT_INVITE_BOUND;
+                text = [invite.as_slice(), &key].concat();
             }
             EventKind::PeerJoined(info) => {
                 out.kind = THETA_EVENT_PEER_JOINED;

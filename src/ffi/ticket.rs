@@ -34,9 +34,9 @@ pub struct theta_ticket_desc {
 sized!(theta_ticket_desc: 40);
 
 /// Longest endpoint of a ticket, in bytes.
-const MAX_ENDPOINT_BYTES: u64 = 256;
+pub(crate) const MAX_ENDPOINT_BYTES: u64 = 256;
 /// How long a ticket is good for when its issuer does not say.
-const DEFAULT_LIFE_S: u64 = 24 * 60 * 60;
+pub(crate) const DEFAULT_LIFE_S: u64 = 24 * 60 * 60;
 
 /// The host's open ticket: endpoint, document id and authority key. It names no client: in dev mode it is enough to
 /// join, elsewhere it tells a peer whom to expect.

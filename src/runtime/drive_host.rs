@@ -11,7 +11,7 @@ use theta_core::world::SealedTick;
 
 use super::clock;
 use super::event::{EventKind, EventSink};
-use super::published::{LinkStatistics, Links, PeerEntry, RttRing, SessionState, Shared};
+use super::published::{Admission, LinkStatistics, Links, PeerEntry, RttRing, SessionState, Shared};
 use super::thread::Drive;
 use crate::transport::{ConnectionId, LinkCounters, Transport, TransportError, TransportEvent};
 
@@ -40,6 +40,8 @@ pub(super) struct HostDriver {
     /// Connections that are up, whoever is at their other end.
     connections: BTreeSet<ConnectionId>,
     next_report: Time,
+    /// Changes of invites and bans that the engine asked for and the host has made.
+    admission_changes: u64,
 }
 
 impl HostDriver {
@@ -50,8 +52,17 @@ impl HostDriver {
         events: EventSink,
         shared: Arc<Shared>,
     ) -> Self {
-        let (transport, rtts, connections) = (Some(transport), BTreeMap::new(), BTreeSet::new());
-        Self { host, transport, requests, events, shared, rtts, connections, next_report: Time(0) }
+        Self {
+            host,
+            transport: Some(transport),
+            requests,
+            events,
+            shared,
+            rtts: BTreeMap::new(),
+            connections: BTreeSet::new(),
+            next_report: Time(0),
+            admission_changes: 0,
+        }
     }
 
     /// Everything that can be done without waiting.
@@ -63,7 +74,14 @@ impl HostDriver {
                     transport.begin_batch();
                     self.host.command(now, HostCommand::Tick(sealed));
                 }
-                HostRequest::Command(command) => self.host.command(now, command),
+                HostRequest::Command(command) => {
+                    let is_admission = matches!(command, HostCommand::Admission(_));
+                    self.host.command(now, command);
+                    if is_admission {
+                        self.admission_changes += 1;
+                        self.publish_admission();
+                    }
+                }
             }
         }
         for _ in 0..EVENTS_PER_TURN {
@@ -112,12 +130,16 @@ impl HostDriver {
 
     fn tell(&mut self, event: HostEvent) {
         let kind = match event {
-            HostEvent::JoinRequest { info, application } => {
+            HostEvent::JoinRequest { info, application, bearer } => {
                 let entry = PeerEntry { info: info.clone(), state: SessionState::Handshake };
                 self.shared.update_standing(|standing| {
                     standing.pending.insert(info.peer, entry);
                 });
-                EventKind::JoinRequest { info, application }
+                EventKind::JoinRequest { info, application, bearer }
+            }
+            HostEvent::InviteBound { invite, key } => {
+                self.publish_admission();
+                EventKind::InviteBound { invite, key }
             }
             HostEvent::PeerJoined(info) => {
                 let entry = PeerEntry { info: info.clone(), state: SessionState::Admitted };
@@ -155,6 +177,12 @@ impl HostDriver {
             HostEvent::Confirmed { .. } => return,
         };
         self.events.push(kind);
+    }
+
+    /// Lets the engine see invites and bans as they are now.
+    fn publish_admission(&self) {
+        let (state, changes) = (self.host.admission().clone(), self.admission_changes);
+        self.shared.admission.store(Arc::new(Admission { state, changes }));
     }
 
     fn forget(&mut self, peer: PeerId) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use theta_core::replication::Lifecycle;
+use theta_core::session::admission::InviteId;
 use theta_core::session::{Divergence, PeerInfo};
 use theta_core::types::{PeerId, Tick};
 use theta_core::wire::codes::{DisconnectCode, RefusalReason};
@@ -43,6 +44,15 @@ pub enum EventKind {
         info: PeerInfo,
         /// What it sent for the application to judge.
         application: Vec<u8>,
+        /// A token for an outside verifier; with one the application always decides.
+        bearer: Option<Vec<u8>>,
+    },
+    /// Host: an invite was used by a key that had not used it before. Keep [`super::HostSession::admission`].
+    InviteBound {
+        /// Which invite.
+        invite: InviteId,
+        /// The key that it lets in from now on.
+        key: [u8; 32],
     },
     /// A member joined, or was there before us.
     PeerJoined(PeerInfo),

@@ -1,14 +1,15 @@
 //! The engine's side of a hosted session: it owns the world, seals ticks and takes events. Nothing here waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use theta_core::schema::Schema;
+use theta_core::session::admission::{AdmissionChange, AdmissionState, Invite, InviteId, InviteKey};
 use theta_core::session::handshake::OpenDoor;
 use theta_core::session::input::InputSample;
 use theta_core::session::keys::{Identity, sha256};
-use theta_core::session::ticket::{MemberTicket, Pin, Ticket};
+use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::session::{Host, HostCommand, HostConfig};
 use theta_core::types::{PeerId, Tick};
 use theta_core::wire::limits::{MAX_APPLICATION_BYTES, MAX_TEXT_BYTES};
@@ -19,8 +20,8 @@ use super::clock::TickPacer;
 use super::drive_host::{HostDriver, HostRequest};
 use super::event::{self, EventSource, SessionEvent};
 use super::published::{
-    HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView, Shared,
-    Standing,
+    Admission, HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView,
+    Shared, Standing,
 };
 use super::{Runtime, RuntimeError, clock, drive_join, identity, random_seed};
 use crate::transport::{Transport, TransportConfig};
@@ -40,13 +41,17 @@ pub struct HostOptions {
     pub dev_mode: bool,
     /// Each [`super::EventKind::JoinRequest`] waits for [`HostSession::admit`] or [`HostSession::deny`].
     pub manual_admission: bool,
+    /// Take bearer tokens; about who comes with one the application always decides, up to `default_role`.
+    pub takes_bearer: bool,
+    /// Invites and bans to begin with, as [`HostSession::admission`] gave them.
+    pub admission: AdmissionState,
     /// `ip:port`; port 0 lets the system choose. Default: 127.0.0.1:0 in dev mode, 0.0.0.0:0 otherwise.
     pub bind: Option<String>,
     /// Members at most, 1 to 1024; 0 = 16.
     pub max_peers: u16,
     /// Ticks per second, 1 to 240; 0 = 90.
     pub tick_rate_hz: u32,
-    /// The role of those who enter without a ticket (dev mode).
+    /// The highest role of those who enter without a ticket (dev mode, bearer tokens).
     pub default_role: Role,
     /// Seed of the key that signs tickets and certifies the host; `None` = a fresh one.
     pub authority_seed: Option<[u8; 32]>,
@@ -61,6 +66,8 @@ impl Default for HostOptions {
         Self {
             dev_mode: false,
             manual_admission: false,
+            takes_bearer: false,
+            admission: AdmissionState::new(),
             bind: None,
             max_peers: 0,
             tick_rate_hz: 0,
@@ -87,6 +94,9 @@ pub struct HostSession {
     authority: Identity,
     pin: Pin,
     local_addr: SocketAddr,
+    /// Changes of invites and bans that the I/O thread may not have made yet, and how many went before them.
+    changes: VecDeque<AdmissionChange>,
+    changes_settled: u64,
 }
 
 fn or_default<T: Copy + PartialEq + Default>(value: T, default: T) -> T {
@@ -134,6 +144,8 @@ pub(super) fn start(
         max_peers,
         door: if options.dev_mode { OpenDoor::Loopback(options.default_role) } else { OpenDoor::Closed },
         manual_admission: options.manual_admission,
+        bearer: options.takes_bearer.then_some(options.default_role),
+        admission: options.admission.clone(),
         ..HostConfig::new(document, authority.clone(), identity(options.host_seed)?)
     };
     let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));
@@ -166,6 +178,7 @@ pub(super) fn start(
             Some(local_addr),
             standing,
         );
+        shared.admission.store(Arc::new(Admission { state: host.admission().clone(), changes: 0 }));
         let (requests, asked) = rtrb::RingBuffer::new(RING_REQUESTS);
         let driver = HostDriver::new(host, transport, asked, sink, Arc::clone(&shared));
         let session = HostSession {
@@ -180,6 +193,8 @@ pub(super) fn start(
             authority,
             pin,
             local_addr,
+            changes: VecDeque::new(),
+            changes_settled: 0,
         };
         Ok((session, shared, driver))
     })
@@ -313,7 +328,7 @@ impl HostSession {
                 IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
             });
         }
-        Ticket { endpoint: endpoint.to_string(), pin: Some(self.pin), member: None }
+        Ticket { endpoint: endpoint.to_string(), pin: Some(self.pin), pass: Pass::None }
     }
 
     /// Signs a member ticket: this key may enter with this role until then. `endpoint`: `host:port` as others see it;
@@ -327,12 +342,85 @@ impl HostSession {
     ) -> Result<Ticket, RuntimeError> {
         let member =
             MemberTicket::issue(&self.authority, self.pin.document, client_key, role, expires_unix_s);
-        let mut ticket = Ticket { member: Some(member.encode()), ..self.ticket() };
+        self.ticket_with(Pass::Member(member.encode()), endpoint)
+    }
+
+    fn ticket_with(&self, pass: Pass, endpoint: Option<&str>) -> Result<Ticket, RuntimeError> {
+        let mut ticket = Ticket { pass, ..self.ticket() };
         if let Some(endpoint) = endpoint {
             endpoint.clone_into(&mut ticket.endpoint);
         }
         // What others will parse must parse.
         Ok(Ticket::parse(&ticket.to_string())?)
+    }
+
+    /// Makes an invite: whoever comes with the ticket first may enter with this role (never admin) until then, and come
+    /// back; `uses` keys in all, 1 to 256. An unused one admits whoever holds it: hand it over as you would a key.
+    /// `endpoint`: as [`HostSession::issue_ticket`].
+    pub fn create_invite(
+        &mut self,
+        role: Role,
+        uses: u16,
+        expires_unix_s: u64,
+        endpoint: Option<&str>,
+    ) -> Result<(InviteId, Ticket), RuntimeError> {
+        let mut id = [0; 16];
+        id.copy_from_slice(&random_seed()?[..16]);
+        let key = InviteKey { id, secret: random_seed()? };
+        let ticket = self.ticket_with(Pass::Invite(key), endpoint)?;
+        self.change(AdmissionChange::Invite(Invite::new(key, role, uses, expires_unix_s)))?;
+        Ok((id, ticket))
+    }
+
+    /// Takes an invite back: it lets nobody in any more. Who came in by it stays; see [`HostSession::ban`].
+    pub fn revoke_invite(&mut self, invite: InviteId) -> Result<(), RuntimeError> {
+        self.change(AdmissionChange::Revoke(invite))
+    }
+
+    /// Puts out who holds this key, at once, and does not let it in again.
+    pub fn ban(&mut self, key: [u8; 32]) -> Result<(), RuntimeError> {
+        self.change(AdmissionChange::Ban(key))
+    }
+
+    /// Bans the key of somebody who is in the session, or waits for it.
+    pub fn ban_peer(&mut self, peer: PeerId) -> Result<[u8; 32], RuntimeError> {
+        let standing = self.shared.standing.load();
+        let entry = standing.peers.get(&peer).or_else(|| standing.pending.get(&peer));
+        let key = entry.ok_or(RuntimeError::PeerUnknown(peer))?.info.identity_key;
+        self.ban(key)?;
+        Ok(key)
+    }
+
+    /// Lets a banned key in again, by what admits it.
+    pub fn unban(&mut self, key: [u8; 32]) -> Result<(), RuntimeError> {
+        self.change(AdmissionChange::Unban(key))
+    }
+
+    /// Invites and bans as they are, with what was asked here and the I/O thread has still to do. Keep its
+    /// [`AdmissionState::encode`] as you keep keys, after each change and each [`super::EventKind::InviteBound`], and
+    /// give it to the next host of the document.
+    pub fn admission(&mut self) -> AdmissionState {
+        let published = self.shared.admission.load();
+        while self.changes_settled < published.changes {
+            self.changes.pop_front();
+            self.changes_settled += 1;
+        }
+        let mut state = published.state.clone();
+        for change in &self.changes {
+            // It was possible when it was asked for; what handshakes do meanwhile only binds invites.
+            let _ = state.apply(change);
+        }
+        state
+    }
+
+    fn change(&mut self, change: AdmissionChange) -> Result<(), RuntimeError> {
+        if self.shared.state().is_over() {
+            return Err(RuntimeError::Disconnected);
+        }
+        self.admission().apply(&change)?;
+        self.ask(HostCommand::Admission(change.clone()))?;
+        self.changes.push_back(change);
+        Ok(())
     }
 
     /// What any thread may ask.

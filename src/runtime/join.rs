@@ -8,7 +8,7 @@ use theta_core::session::input::InputSample;
 use theta_core::session::ticket::Ticket;
 use theta_core::session::{Peer, PeerConfig};
 use theta_core::types::{PeerId, Tick};
-use theta_core::wire::limits::{MAX_APPLICATION_BYTES, MAX_NAME_BYTES};
+use theta_core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES, MAX_NAME_BYTES};
 
 use super::clock::{self, TickPacer};
 use super::drive_join::{JoinDriver, JoinRequest, compressor};
@@ -36,6 +36,9 @@ pub struct JoinOptions {
     pub name: String,
     /// For the host's application to judge, at most 4096 bytes.
     pub application: Vec<u8>,
+    /// A token for the host's outside verifier, shown instead of what the ticket has, and only to a host that has proved
+    /// itself; at most 8192 bytes.
+    pub bearer: Option<Vec<u8>>,
     /// The world waits for [`JoinSession::loaded`].
     pub manual_loaded: bool,
     /// Seed of our key; `None` = a fresh one.
@@ -53,6 +56,7 @@ impl JoinOptions {
             ticket,
             name: String::new(),
             application: Vec::new(),
+            bearer: None,
             manual_loaded: false,
             identity_seed: None,
             interpolation_delay_ms: 0,
@@ -81,6 +85,7 @@ pub(super) fn start(
     };
     range("name bytes", options.name.len(), MAX_NAME_BYTES)?;
     range("application bytes", options.application.len(), MAX_APPLICATION_BYTES)?;
+    range("bearer bytes", options.bearer.as_ref().map_or(0, Vec::len), MAX_ADMISSION_BYTES)?;
     let delay_ms = match options.interpolation_delay_ms {
         0 => DEFAULT_INTERPOLATION_DELAY_MS,
         delay_ms => delay_ms,
@@ -100,6 +105,7 @@ pub(super) fn start(
             application: options.application,
             ticket: options.ticket,
             capabilities: supported_capabilities(),
+            bearer: options.bearer,
             dictionary_hash: 0, // the peer fills in its compressor's
         },
         manual_loaded: options.manual_loaded,

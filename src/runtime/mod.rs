@@ -43,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use theta_core::schema::Schema;
+use theta_core::session::admission::AdmissionError;
 use theta_core::session::keys::Identity;
 use theta_core::session::ticket::TicketError;
 use theta_core::types::PeerId;
@@ -125,6 +126,9 @@ pub enum RuntimeError {
     /// The ticket is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),
+    /// A change of invites or bans that cannot be made.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random,

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use theta_core::schema::Schema;
+use theta_core::session::admission::AdmissionState;
 use theta_core::session::input::InputSample;
 use theta_core::session::{PeerInfo, PeerState};
 use theta_core::types::{PeerId, Tick};
@@ -243,6 +244,16 @@ pub(super) struct Shared {
     pub wake: Notify,
     /// Joined: the newest confirmed tick, for frames.
     pub confirmed: AtomicU32,
+    /// Host: invites and bans.
+    pub admission: ArcSwap<Admission>,
+}
+
+/// Invites and bans as the I/O thread has them.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    pub state: AdmissionState,
+    /// How many of the engine's changes are in it.
+    pub changes: u64,
 }
 
 impl Shared {
@@ -270,6 +281,7 @@ impl Shared {
             leaving: AtomicBool::new(false),
             wake: Notify::new(),
             confirmed: AtomicU32::new(0),
+            admission: ArcSwap::default(),
         })
     }
 

@@ -41,6 +41,8 @@ static theta_join_config join_config = THETA_JOIN_CONFIG_INIT;
 static theta_component_desc component_desc = THETA_COMPONENT_DESC_INIT;
 static theta_spawn_desc spawn_desc = THETA_SPAWN_DESC_INIT;
 static theta_ticket_desc ticket_desc = THETA_TICKET_DESC_INIT;
+static theta_invite_desc invite_desc = THETA_INVITE_DESC_INIT;
+static theta_invite_info invite_info;
 static theta_session_info session_info = THETA_SESSION_INFO_INIT;
 static theta_statistics statistics = THETA_STATISTICS_INIT;
 static theta_frame_info frame_info = THETA_FRAME_INFO_INIT;
@@ -99,6 +101,17 @@ CALL(theta_session_ticket,
      theta_session_ticket(session(bits), ADDRESS(1, text), sizeof text, ADDRESS(2, &u64)))
 CALL(theta_session_issue_ticket, theta_session_issue_ticket(session(bits), ADDRESS(1, &ticket_desc),
                                                             ADDRESS(2, text), sizeof text, ADDRESS(3, &u64)))
+CALL(theta_session_create_invite,
+     theta_session_create_invite(session(bits), ADDRESS(1, &invite_desc), ADDRESS(4, bytes), ADDRESS(2, text), sizeof text,
+                                 ADDRESS(3, &u64)))
+CALL(theta_session_revoke_invite, theta_session_revoke_invite(session(bits), ADDRESS(1, bytes)))
+CALL(theta_session_invites,
+     theta_session_invites(session(bits), ADDRESS(1, &invite_info), sizeof invite_info, 1, ADDRESS(2, &u32)))
+CALL(theta_session_ban, theta_session_ban(session(bits), ADDRESS(1, key)))
+CALL(theta_session_ban_peer, theta_session_ban_peer(session(bits), 1, NULL))
+CALL(theta_session_unban, theta_session_unban(session(bits), ADDRESS(1, key)))
+CALL(theta_session_admission,
+     theta_session_admission(session(bits), ADDRESS(1, bytes), sizeof bytes, ADDRESS(2, &u64)))
 CALL(theta_session_ticks_due, theta_session_ticks_due(session(bits), 0, 1, ADDRESS(1, &u32)))
 CALL(theta_session_tick, theta_session_tick(session(bits), ADDRESS(1, &u32)))
 CALL(theta_session_render_tick, theta_session_render_tick(session(bits), 0, ADDRESS(1, &f64)))
@@ -171,6 +184,13 @@ static const row rows[] = {
     ROW(theta_session_statistics, SESSION, 1),
     ROW(theta_session_ticket, SESSION, 2),
     ROW(theta_session_issue_ticket, SESSION, 3),
+    ROW_OPTIONAL(theta_session_create_invite, SESSION, 3),
+    ROW(theta_session_revoke_invite, SESSION, 1),
+    ROW(theta_session_invites, SESSION, 2),
+    ROW(theta_session_ban, SESSION, 1),
+    ROW_OPTIONAL(theta_session_ban_peer, SESSION, 0),
+    ROW(theta_session_unban, SESSION, 1),
+    ROW(theta_session_admission, SESSION, 2),
     ROW(theta_session_ticks_due, SESSION, 1),
     ROW(theta_session_tick, SESSION, 1),
     ROW(theta_session_render_tick, SESSION, 1),

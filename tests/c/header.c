@@ -24,6 +24,7 @@ int main(void) {
   INIT(theta_session_info, THETA_SESSION_INFO_INIT);
   INIT(theta_statistics, THETA_STATISTICS_INIT);
   INIT(theta_ticket_desc, THETA_TICKET_DESC_INIT);
+  INIT(theta_invite_desc, THETA_INVITE_DESC_INIT);
   INIT(theta_spawn_desc, THETA_SPAWN_DESC_INIT);
   INIT(theta_write_report, THETA_WRITE_REPORT_INIT);
   INIT(theta_frame_info, THETA_FRAME_INFO_INIT);

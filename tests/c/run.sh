@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with wrong handles and
-# null, a host and a peer over loopback, threads, idleness, and the examples of docs/c-api.md and README.md. Prints what
+# null, a host and a peer over loopback, who gets in, threads, idleness, and the examples of docs/c-api.md and README.md. Prints what
 # failed and a line to count.
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
@@ -134,6 +134,7 @@ compile "$cc" layout "$here/layout.c" -std=c99 && run layout
 compile "$cc" handles "$here/handles.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run handles
 compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
 compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
+compile "$cc" door "$here/door.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run door
 compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
 
 # The page: its program runs, and its table has the header's functions.

@@ -155,6 +155,8 @@ class Handshake(unittest.TestCase):
                 self.assertEqual(ticket["document_id"], core["document_id"])
                 authority = bytes.fromhex(ticket["authority_key"])
                 signed.append((authority, statement, bytes.fromhex(ticket["signature"])))
+                proof = theta.invite_proof(part["invite"][16:], t)
+                self.assertEqual(part["invite"][:16] + proof, part["invite_proof"])
                 refusal = theta.decode_message(16, part["refusal"])["SessionControl"]["Refusal"]
                 statement = theta.refusal_statement(bytes.fromhex(core["session_id"]), refusal)
                 signed.append((host_key, statement, bytes.fromhex(refusal["signature"])))
@@ -162,6 +164,19 @@ class Handshake(unittest.TestCase):
                     self.assertTrue(ed25519.verify(key, statement, signature))
                     self.assertFalse(ed25519.verify(key, statement + b"\0", signature))
                     self.assertFalse(ed25519.verify(key, statement, signature[:63] + b"\xff"))
+
+
+class Admission(unittest.TestCase):
+    """What a host's application keeps of who may come in."""
+
+    def test_states(self):
+        for vector in vectors("admission"):
+            with self.subTest(vector["name"]):
+                data = bytes.fromhex(vector["hex"])
+                self.assertEqual(theta.admission_state(data), vector["value"])
+                for length in range(len(data)):
+                    with self.assertRaises(theta.ProtocolError):
+                        theta.admission_state(data[:length])
 
 
 class Hostile(unittest.TestCase):

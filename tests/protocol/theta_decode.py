@@ -8,6 +8,7 @@ Every fault in the bytes is a ProtocolError; no other exception may leave these 
 """
 
 import hashlib
+import hmac
 import struct
 import zlib
 
@@ -659,6 +660,50 @@ def certificate_statement(certificate):
         + struct.pack("<I", certificate["term"])
         + bytes.fromhex(certificate["authority_key"])
     )
+
+
+def invite_proof(secret, transcript_hash):
+    """What shows that the secret of an invite is known, in this handshake."""
+    return hmac.new(secret, b"theta/1 invite-proof\0" + transcript_hash, hashlib.sha256).digest()
+
+
+def admission_state(data):
+    """A host's invites and bans, as its application keeps them."""
+    at = 0
+
+    def take(count):
+        nonlocal at
+        need(at + count <= len(data), "admission state ends early")
+        at += count
+        return data[at - count : at]
+
+    def number(count):
+        return int.from_bytes(take(count), "little")
+
+    def ascending(count, read):
+        items = [read() for _ in range(count)]
+        names = [item["id"] if isinstance(item, dict) else item for item in items]
+        need(all(a < b for a, b in zip(names, names[1:])), "out of order")
+        return items
+
+    def invite():
+        item = {"id": take(16).hex(), "secret": take(32).hex(), "role": enum_name("Role", number(1)), "uses": number(2)}
+        item |= {"expires_unix_s": number(8), "revoked": number(1)}
+        need(item["role"] != "Admin" and 1 <= item["uses"] <= 256 and item["revoked"] <= 1, "invite")
+        bound = number(2)
+        need(bound <= item["uses"], "an invite with more keys than uses")
+        item["bound"] = ascending(bound, lambda: take(32).hex())
+        return item
+
+    need(number(1) == 1, "another version")
+    count = number(2)
+    need(count <= 1024, "too many invites")
+    invites = ascending(count, invite)
+    count = number(4)
+    need(count <= 16384, "too many bans")
+    state = {"invites": invites, "bans": ascending(count, lambda: take(32).hex())}
+    need(at == len(data), "bytes after an admission state")
+    return state
 
 
 def member_ticket(data):

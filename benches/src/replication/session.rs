@@ -8,7 +8,7 @@ use theta_core::schema::Schema;
 use theta_core::session::courier::SharedCompressor;
 use theta_core::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
 use theta_core::session::keys::Identity;
-use theta_core::session::ticket::Ticket;
+use theta_core::session::ticket::{Pass, Ticket};
 use theta_core::session::{
     Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
     PeerConfig, PeerEvent, PeerOutput, PeerState,
@@ -122,8 +122,9 @@ impl Session {
     /// Opens the link of another member. It joins as packets go back and forth.
     pub fn connect(&mut self, path: Path) {
         let number = self.members.len() as u8 + 1;
-        let ticket = Ticket { endpoint: "bench:1".into(), pin: Some(self.host.pin()), member: None };
+        let ticket = Ticket { endpoint: "bench:1".into(), pin: Some(self.host.pin()), pass: Pass::None };
         let terms = ClientTerms {
+            bearer: None,
             identity: Identity::from_seed(&[number + 100; 32]),
             name: format!("peer {number}"),
             application: Vec::new(),

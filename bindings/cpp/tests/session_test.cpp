@@ -352,6 +352,88 @@ TEST_CASE("tickets: a bad one is refused at once, a signed one is good for its o
     CHECK(std::equal(key.begin(), key.end(), peers[0].identity_key));
 }
 
+TEST_CASE("invites, bans and bearer tokens decide who comes in") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    const theta::seed authority{{4}};
+    theta::host_options hosting;
+    hosting.authority_seed = &authority;
+    hosting.takes_bearer = true;
+    pair.host = must(theta::host_session::open(pair.runtime, pair.registry, hosting));
+    theta::invite_request request;
+    request.role = theta::role::admin;
+    CHECK(pair.host.create_invite(request).code() == theta::code::range);
+    request.role = theta::role::commenter;
+    const auto invite = must(pair.host.create_invite(request));
+    CHECK(invite.ticket.find(".invite.") != std::string::npos);
+
+    const auto come = [&](std::string_view ticket, std::uint8_t who, theta::span<const std::uint8_t> bearer = {}) {
+        const theta::seed secret{{who}};
+        theta::join_options options;
+        options.ticket = ticket;
+        options.identity_seed = &secret;
+        options.bearer = bearer;
+        pair.guest_events.clear();
+        pair.guest = must(theta::joined_session::open(pair.runtime, pair.registry, options));
+    };
+    const auto ends_with = [&](std::int32_t code) {
+        return [&pair, code] {
+            const auto* ended = find(pair.guest_events, event_kind::disconnected);
+            return ended != nullptr && ended->code == code;
+        };
+    };
+    come(invite.ticket, 1);
+    REQUIRE(pair.until([&] { return pair.guest_is(theta::session_state::live); }));
+    CHECK(must(pair.guest.info()).role == THETA_ROLE_COMMENTER);
+    REQUIRE(pair.until([&] { return find(pair.host_events, event_kind::invite_bound) != nullptr; }));
+    const auto* bound = find(pair.host_events, event_kind::invite_bound);
+    CHECK(std::equal(invite.id.begin(), invite.id.end(), bound->text.begin(),
+                     [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); }));
+    std::vector<theta::invite_info> invites;
+    REQUIRE(must(pair.host.invites(invites)) == 1);
+    CHECK(invites[0].used == 1);
+
+    const auto key = must(pair.host.ban(pair.guest_peer()));
+    CHECK(key == must(theta::identity_public_key(theta::seed{{1}})));
+    CHECK(pair.until(ends_with(71)));
+    come(invite.ticket, 2);
+    CHECK(pair.until(ends_with(68)));
+    come(invite.ticket, 1);
+    CHECK(pair.until(ends_with(71)));
+    must(pair.host.unban(key));
+    must(pair.host.revoke_invite(invite.id));
+    come(invite.ticket, 1);
+    CHECK(pair.until(ends_with(68)));
+
+    // A token reaches the application, which says no.
+    const std::string open = must(pair.host.ticket());
+    const std::array<std::uint8_t, 5> token{{'t', 'o', 'k', 'e', 'n'}};
+    come(open, 3, token);
+    std::string seen;
+    REQUIRE(pair.until([&] {
+        must(pair.host.poll([&](const theta::event& event) {
+            if (event.kind == event_kind::join_request) {
+                seen = std::string(event.bearer);
+                must(pair.host.deny(event.peer, "unknown"));
+            }
+        }));
+        return !seen.empty();
+    }));
+    CHECK(seen == "token");
+    CHECK(pair.until(ends_with(70)));
+
+    must(pair.host.ban(key));
+    const auto kept = must(pair.host.admission());
+    pair.guest.close();
+    hosting.admission = kept;
+    pair.host = must(theta::host_session::open(pair.runtime, pair.registry, hosting));
+    come(invite.ticket, 1);
+    CHECK_FALSE(kept.empty());
+    pair.guest.close();
+    REQUIRE(must(pair.host.invites(invites)) == 1);
+    CHECK(invites[0].is_revoked == 1);
+}
+
 TEST_CASE("events that a throwing callback left behind come with the next poll") {
     meeting::pair pair;
     const auto pulse = meeting::add_pulse(pair.registry);

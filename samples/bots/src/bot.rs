@@ -139,6 +139,7 @@ fn name_of(event: &EventKind) -> &'static str {
     match event {
         EventKind::StateChanged(_) => "STATE_CHANGED",
         EventKind::JoinRequest { .. } => "JOIN_REQUEST",
+        EventKind::InviteBound { .. } => "INVITE_BOUND",
         EventKind::PeerJoined(_) => "PEER_JOINED",
         EventKind::PeerLive(_) => "PEER_LIVE",
         EventKind::PeerLeft { .. } => "PEER_LEFT",

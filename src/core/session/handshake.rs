@@ -14,10 +14,12 @@ use crate::wire::message::{
     Version, WireEnum,
 };
 
+use super::admission::{AdmissionState, InviteGrant};
 use super::closing::Closing;
 use super::io::Binding;
 use super::keys::{Identity, client_statement, server_statement, sha256, transcript, verify};
-use super::ticket::{MemberTicket, Pin, Ticket, TicketError};
+use super::ticket::{MemberTicket, Pass, Pin, Ticket, TicketError};
+use crate::mutants::{Mutant, Mutants};
 
 /// The capabilities this build has, as a mask.
 #[must_use]
@@ -80,6 +82,7 @@ pub struct Offer {
     pub client_name: String,
     /// What the client sent for the application to judge.
     pub application: Vec<u8>,
+    transcript: [u8; 32],
     client_statement: Vec<u8>,
 }
 
@@ -140,6 +143,7 @@ pub fn answer_hello(
         client_key: hello.client_key,
         client_name: hello.client_name.clone(),
         application: hello.application.clone(),
+        transcript,
         client_statement: client_statement(&transcript, &signature),
     };
     Ok((offer, SessionAcknowledge { core, signature }))
@@ -154,29 +158,73 @@ pub enum OpenDoor {
     Loopback(Role),
 }
 
-/// The host checks the client's proof and what it asks to be let in with: the role, or why not.
+/// By what a host admits, now.
+#[derive(Debug)]
+pub struct Gate<'a> {
+    /// Who enters without a ticket.
+    pub door: OpenDoor,
+    /// The highest role of who comes with a bearer token; without one none is taken.
+    pub bearer: Option<Role>,
+    /// True when the client is on this machine.
+    pub is_loopback: bool,
+    /// The wall clock.
+    pub now_unix_s: u64,
+    /// Invites and bans; an invite that lets somebody in is bound to its key.
+    pub state: &'a mut AdmissionState,
+    /// A planted bug.
+    pub mutants: Mutants,
+}
+
+/// What a client that has proved its key may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The highest role.
+    pub role: Role,
+    /// A token that the application's verifier has to accept first.
+    pub bearer: Option<Vec<u8>>,
+    /// The invite that let it in.
+    pub invite: Option<InviteGrant>,
+}
+
+impl Grant {
+    const fn of(role: Role) -> Self {
+        Self { role, bearer: None, invite: None }
+    }
+}
+
+/// The host checks the client's proof and what it asks to be let in with: what it may have, or why not.
 pub fn check_confirm(
     terms: &HostTerms,
     offer: &Offer,
     confirm: &SessionConfirm,
-    door: OpenDoor,
-    is_loopback: bool,
-    now_unix_s: u64,
-) -> Result<Role, Closing> {
-    if !verify(&offer.client_key, &offer.client_statement, &confirm.signature) {
+    gate: &mut Gate<'_>,
+) -> Result<Grant, Closing> {
+    let key = &offer.client_key;
+    if !verify(key, &offer.client_statement, &confirm.signature) {
         return Err(Closing::new(DisconnectCode::BadClientProof));
+    }
+    // After the proof: who holds no banned key learns nothing about which are.
+    if gate.state.is_banned(key) && !gate.mutants.active(Mutant::IgnoreBan) {
+        return Err(Closing::new(DisconnectCode::Banned));
     }
     match &confirm.admission {
         Admission::MemberTicket(bytes) => MemberTicket::decode(bytes)
-            .and_then(|ticket| ticket.grant(&terms.pin(), &offer.client_key, now_unix_s))
+            .and_then(|ticket| ticket.grant(&terms.pin(), key, gate.now_unix_s))
+            .map(Grant::of)
             .map_err(|error| Closing::because(ticket_code(&error), error)),
-        Admission::None => match door {
-            OpenDoor::Loopback(role) if is_loopback => Ok(role),
+        Admission::Invite(proof) => gate
+            .state
+            .redeem(proof, &offer.transcript, key, gate.now_unix_s, gate.mutants)
+            .map(|invite| Grant { invite: Some(invite), ..Grant::of(invite.role) })
+            .map_err(|error| Closing::because(error.code(), error)),
+        Admission::Bearer(token) => match gate.bearer {
+            Some(role) => Ok(Grant { bearer: Some(token.clone()), ..Grant::of(role) }),
+            None => Err(Closing::because(DisconnectCode::AdmissionRequired, "It takes no bearer tokens")),
+        },
+        Admission::None => match gate.door {
+            OpenDoor::Loopback(role) if gate.is_loopback => Ok(Grant::of(role)),
             _ => Err(Closing::new(DisconnectCode::AdmissionRequired)),
         },
-        Admission::Invite(_) | Admission::Bearer(_) => {
-            Err(Closing::because(DisconnectCode::TicketInvalid, "this host admits by member ticket"))
-        }
     }
 }
 
@@ -198,8 +246,11 @@ pub struct ClientTerms {
     pub name: String,
     /// For the host's application to judge.
     pub application: Vec<u8>,
-    /// Whom to expect, and the member ticket.
+    /// Whom to expect, and what lets us in.
     pub ticket: Ticket,
+    /// A token for the host's outside verifier, shown instead of what the ticket has, and only to a host that has proved
+    /// itself; at most [`crate::wire::limits::MAX_ADMISSION_BYTES`].
+    pub bearer: Option<Vec<u8>>,
     /// Capabilities to ask for.
     pub capabilities: u64,
     /// Hash of the compression dictionary; zero without one.
@@ -305,8 +356,19 @@ pub fn check_acknowledge(
         host_key: core.host_key,
     };
     let signature = terms.identity.sign(&client_statement(&transcript, &acknowledge.signature));
-    let admission = terms.ticket.member.clone().map_or(Admission::None, Admission::MemberTicket);
+    let admission = admission_of(terms, &transcript);
     Ok((agreement, SessionConfirm { signature, admission }))
+}
+
+/// What a client asks to be let in with. The secret of an invite stays here.
+#[must_use]
+pub fn admission_of(terms: &ClientTerms, transcript: &[u8; 32]) -> Admission {
+    match (&terms.bearer, &terms.ticket.pass) {
+        (Some(token), _) => Admission::Bearer(token.clone()),
+        (None, Pass::None) => Admission::None,
+        (None, Pass::Member(ticket)) => Admission::MemberTicket(ticket.clone()),
+        (None, Pass::Invite(invite)) => Admission::Invite(invite.prove(transcript).to_vec()),
+    }
 }
 
 fn check_host(terms: &ClientTerms, core: &AcknowledgeCore, is_loopback: bool) -> Result<(), Closing> {

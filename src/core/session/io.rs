@@ -12,6 +12,7 @@ use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::message::{BindingKind, Role};
 use crate::world::{Frame, SealedTick};
 
+use super::admission::{AdmissionChange, InviteId};
 use super::input::InputSample;
 
 /// A transport connection, named by the driver. Never reused while the host still knows it.
@@ -142,6 +143,9 @@ pub enum HostCommand {
         /// A sentence for the person.
         reason: String,
     },
+    /// Invite, revoke, ban, unban. A change that cannot be made changes nothing: try it on a copy of
+    /// [`super::Host::admission`] first.
+    Admission(AdmissionChange),
     /// End the session for everybody.
     Shutdown {
         /// A sentence for the people.
@@ -184,6 +188,16 @@ pub enum HostEvent {
         info: PeerInfo,
         /// What it sent for the application to judge.
         application: Vec<u8>,
+        /// A token for an outside verifier. With one the application is always asked, and its denial says
+        /// [`DisconnectCode::AdmissionRefused`].
+        bearer: Option<Vec<u8>>,
+    },
+    /// An invite was used by a key that had not used it before. The admission state has changed: keep it.
+    InviteBound {
+        /// Which invite.
+        invite: InviteId,
+        /// The key that it lets in from now on.
+        key: [u8; 32],
     },
     /// A peer was admitted.
     PeerJoined(PeerInfo),

@@ -11,12 +11,14 @@
 //! | [`host`], [`peer`] | the two machines |
 //! | [`handshake`] | hello, acknowledgement, confirmation, as functions of bytes |
 //! | [`keys`], [`ticket`] | what is signed, by whom, for what |
+//! | [`admission`] | invites and bans |
 //! | [`role`] | who may send what |
 //! | [`courier`] | one link's packets: sequences, sealing, replay protection |
 //! | [`heart`], [`clock`] | heartbeats; two clocks made one |
 //! | [`input`] | one tick's input, packed |
 //! | [`closing`] | why a link ends |
 
+pub mod admission;
 pub mod clock;
 pub mod closing;
 pub mod courier;

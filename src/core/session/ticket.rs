@@ -1,13 +1,14 @@
 //! Tickets: the string a person is given, and the signed statement inside it that lets one key in.
 //!
-//! `theta://HOST:PORT[/DOCUMENT#AUTHORITY[.MEMBER]]`, the parts in unpadded base64url: the document id (32 bytes), the
-//! key that certifies its hosts (32 bytes) and a member ticket. With document and authority the client knows whom it
-//! talks to; without them it trusts only its own machine. A member ticket names the client's key, so a stolen one
-//! opens nothing.
+//! `theta://HOST:PORT[/DOCUMENT#AUTHORITY[.PASS]]`, the parts in unpadded base64url: the document id (32 bytes), the
+//! key that certifies its hosts (32 bytes) and what lets somebody in. With document and authority the client knows whom
+//! it talks to; without them it trusts only its own machine. PASS is a member ticket, which names the client's key, so a
+//! stolen one opens nothing; or `invite.` and an invite, which lets in whoever comes first with it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::admission::InviteKey;
 use super::keys::{DocumentId, Identity, PublicKey, Signature, verify};
 use crate::wire::message::{Role, WireEnum};
 
@@ -63,9 +64,24 @@ pub struct Ticket {
     pub endpoint: String,
     /// Whom to expect; without it only this machine is trusted.
     pub pin: Option<Pin>,
-    /// The encoded member ticket.
-    pub member: Option<Vec<u8>>,
+    /// What lets the client in.
+    pub pass: Pass,
 }
+
+/// What lets somebody in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pass {
+    /// Nothing; enough for a host in dev mode on this machine.
+    #[default]
+    None,
+    /// An encoded member ticket.
+    Member(Vec<u8>),
+    /// An invite.
+    Invite(InviteKey),
+}
+
+/// What stands in front of an invite. No base64url of a member ticket has a point in it.
+const INVITE_MARK: &str = "invite.";
 
 impl Ticket {
     /// Reads a ticket string.
@@ -82,22 +98,22 @@ impl Ticket {
         if port.and_then(|port| port.parse::<u16>().ok()).is_none() {
             return Err(TicketError::Endpoint);
         }
-        let (pin, member) = match pins {
-            None | Some("") => (None, None),
+        let (pin, pass) = match pins {
+            None | Some("") => (None, Pass::None),
             Some(pins) => {
                 let (document, keys) = pins.split_once('#').ok_or(TicketError::Damaged("authority key"))?;
-                let (authority, member) = match keys.split_once('.') {
-                    Some((authority, member)) => (authority, Some(member)),
-                    None => (keys, None),
+                let (authority, pass) = match keys.split_once('.') {
+                    Some((authority, pass)) => (authority, decode_pass(pass)?),
+                    None => (keys, Pass::None),
                 };
                 let pin = Pin {
                     document: decode_32(document, "document id")?,
                     authority: decode_32(authority, "authority key")?,
                 };
-                (Some(pin), member.map(decode_member).transpose()?)
+                (Some(pin), pass)
             }
         };
-        Ok(Self { endpoint: endpoint.to_owned(), pin, member })
+        Ok(Self { endpoint: endpoint.to_owned(), pin, pass })
     }
 }
 
@@ -111,8 +127,12 @@ impl core::fmt::Display for Ticket {
                 URL_SAFE_NO_PAD.encode(pin.document),
                 URL_SAFE_NO_PAD.encode(pin.authority)
             )?;
-            if let Some(member) = &self.member {
-                write!(out, ".{}", URL_SAFE_NO_PAD.encode(member))?;
+            match &self.pass {
+                Pass::None => {}
+                Pass::Member(member) => write!(out, ".{}", URL_SAFE_NO_PAD.encode(member))?,
+                Pass::Invite(invite) => {
+                    write!(out, ".{INVITE_MARK}{}", URL_SAFE_NO_PAD.encode(invite.encode()))?;
+                }
             }
         }
         Ok(())
@@ -124,10 +144,15 @@ fn decode_32(text: &str, what: &'static str) -> Result<[u8; 32], TicketError> {
     bytes.try_into().map_err(|_| TicketError::Damaged(what))
 }
 
-fn decode_member(text: &str) -> Result<Vec<u8>, TicketError> {
+fn decode_pass(text: &str) -> Result<Pass, TicketError> {
+    if let Some(invite) = text.strip_prefix(INVITE_MARK) {
+        let bytes = URL_SAFE_NO_PAD.decode(invite).ok();
+        let invite = bytes.and_then(|bytes| InviteKey::decode(&bytes));
+        return invite.map(Pass::Invite).ok_or(TicketError::Damaged("invite"));
+    }
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| TicketError::Damaged("member part"))?;
     MemberTicket::decode(&bytes)?;
-    Ok(bytes)
+    Ok(Pass::Member(bytes))
 }
 
 /// An authority's statement: this key may enter this document with this role until then.
@@ -255,10 +280,17 @@ mod tests {
 
     #[test]
     fn a_ticket_survives_its_string() {
-        let whole =
-            Ticket { endpoint: "192.0.2.1:4433".into(), pin: Some(pin()), member: Some(ticket().encode()) };
+        let whole = Ticket {
+            endpoint: "192.0.2.1:4433".into(),
+            pin: Some(pin()),
+            pass: Pass::Member(ticket().encode()),
+        };
+        let invite = InviteKey { id: [3; 16], secret: [0xfe; 32] };
+        let inviting = Ticket { pass: Pass::Invite(invite), ..whole.clone() };
+        assert!(inviting.to_string().contains(".invite."));
+        assert_eq!(Ticket::parse(&inviting.to_string()), Ok(inviting));
         assert_eq!(Ticket::parse(&whole.to_string()), Ok(whole));
-        let bare = Ticket { endpoint: "[::1]:4433".into(), pin: None, member: None };
+        let bare = Ticket { endpoint: "[::1]:4433".into(), pin: None, pass: Pass::None };
         assert_eq!(Ticket::parse(&bare.to_string()), Ok(bare));
     }
 
@@ -269,6 +301,10 @@ mod tests {
         assert_eq!(Ticket::parse("theta://:12"), Err(TicketError::Endpoint));
         assert_eq!(Ticket::parse("theta://h:1/AAAA#AAAA"), Err(TicketError::Damaged("document id")));
         assert_eq!(Ticket::parse(&format!("theta://{}", "h".repeat(2000))), Err(TicketError::TooLong));
+        let pinned = Ticket { endpoint: "h:1".into(), pin: Some(pin()), pass: Pass::None };
+        for invite in ["invite.", "invite.AAAA", &format!("invite.{}", "A".repeat(65)), "invite.!"] {
+            assert_eq!(Ticket::parse(&format!("{pinned}.{invite}")), Err(TicketError::Damaged("invite")));
+        }
     }
 
     #[test]

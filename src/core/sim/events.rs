@@ -36,6 +36,7 @@ impl Simulation {
                     self.host.command(self.now, command);
                 }
             }
+            HostEvent::InviteBound { .. } => self.count("event invite bound"),
             HostEvent::PeerJoined(info) => {
                 self.count("event peer joined");
                 let found =

@@ -6,11 +6,13 @@ use super::checker::PeerChecker;
 use super::network::{Conditions, End};
 use super::plan::TICK_US;
 use super::run::{DOCUMENT, HEALED, Simulation, UNIX_S};
+use crate::session::admission::{AdmissionChange, Invite, InviteKey};
 use crate::session::handshake::{ClientTerms, supported_capabilities};
-use crate::session::ticket::{MemberTicket, Ticket};
+use crate::session::keys::{PublicKey, sha256};
+use crate::session::ticket::{MemberTicket, Pass, Ticket};
 use crate::session::{Binding, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
 use crate::types::{Tick, Time};
-use crate::wire::message::BindingKind;
+use crate::wire::message::{BindingKind, Role};
 
 /// How long a peer that lost its session waits before it joins again.
 const REJOIN_DELAY_TICKS: u32 = 45;
@@ -29,25 +31,37 @@ impl Simulation {
         player.slot = None;
     }
 
+    /// With what a player comes: every third with an invite, which it uses again when it comes back.
+    fn pass(&mut self, index: usize, key: PublicKey, role: Role) -> Pass {
+        if index % 3 != 1 {
+            let member = MemberTicket::issue(&self.authority, DOCUMENT, key, role, UNIX_S + 60);
+            return Pass::Member(member.encode());
+        }
+        let mut invite = InviteKey { id: [0; 16], secret: sha256(&key) };
+        invite.id.copy_from_slice(&key[..16]);
+        if self.host.admission().find(&invite.id).is_none() {
+            let fresh = Invite::new(invite, role, 1, UNIX_S + 60);
+            self.host.command(self.now, HostCommand::Admission(AdmissionChange::Invite(fresh)));
+        }
+        Pass::Invite(invite)
+    }
+
     pub(super) fn join(&mut self, index: usize) {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         let role = self.players[index].role;
         let conditions = if self.tick.0 >= self.plan.heal_tick { HEALED } else { self.plan.links[index] };
         self.network.set_conditions(link.0, conditions);
+        let key = self.players[index].identity.public_key();
+        let pass = self.pass(index, key, role);
         let player = &mut self.players[index];
-        let key = player.identity.public_key();
-        let member = MemberTicket::issue(&self.authority, DOCUMENT, key, role, UNIX_S + 60);
         let config = PeerConfig {
             terms: ClientTerms {
                 identity: player.identity.clone(),
                 name: format!("player {}", player.index),
                 application: vec![9; 16],
-                ticket: Ticket {
-                    endpoint: "simulated:1".into(),
-                    pin: Some(self.host.pin()),
-                    member: Some(member.encode()),
-                },
+                ticket: Ticket { endpoint: "simulated:1".into(), pin: Some(self.host.pin()), pass },
+                bearer: None,
                 capabilities: supported_capabilities(),
                 dictionary_hash: 0,
             },

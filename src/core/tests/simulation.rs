@@ -96,6 +96,7 @@ const MUST_HAPPEN: &[&str] = &[
     "peer Live",
     "peer Closed",
     "event join request",
+    "event invite bound",
     "event peer live",
     "event roster joined",
     "event roster left",

@@ -60,6 +60,7 @@ namespace Theta.Tests
         [TestCase(typeof(ThetaEvent), typeof(theta_event))]
         [TestCase(typeof(SessionInfo), typeof(theta_session_info))]
         [TestCase(typeof(PeerInfo), typeof(theta_peer_info))]
+        [TestCase(typeof(InviteInfo), typeof(theta_invite_info))]
         [TestCase(typeof(ThetaStatistics), typeof(theta_statistics))]
         [TestCase(typeof(WriteReport), typeof(theta_write_report))]
         [TestCase(typeof(FrameInfo), typeof(theta_frame_info))]

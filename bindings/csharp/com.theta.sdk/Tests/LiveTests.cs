@@ -264,6 +264,95 @@ namespace Theta.Tests
         }
 
         [Test]
+        public void AnInviteLetsOneInAndABanKeepsItOut()
+        {
+            byte[] invite = null;
+            byte[] bound = null;
+            uint ended = 0;
+            byte[] seed = new byte[32];
+            seed[0] = 1;
+            ThetaHostOptions hosting = new ThetaHostOptions { DevMode = true };
+            using (Loopback link = new Loopback(hosting, new ThetaJoinOptions { IdentitySeed = seed }).Live())
+            {
+                Assert.Throws<ThetaException>(delegate { link.Host.CreateInvite(ThetaRole.Admin, out invite); });
+                string ticket = link.Host.CreateInvite(ThetaRole.Viewer, out invite);
+                StringAssert.Contains(".invite.", ticket);
+                link.OnHostEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.InviteBound)
+                    {
+                        bound = new byte[e.TextLength];
+                        int length;
+                        Assert.AreEqual(ThetaStatus.Ok, link.Host.Text(ref e, bound, out length));
+                    }
+                };
+                link.OnClientEvent = delegate(ThetaEvent e)
+                {
+                    ended = e.Kind == ThetaEventKind.Disconnected ? (uint)e.Code : ended;
+                };
+                link.Client.Dispose();
+                link.Client = link.Runtime.Join(
+                    link.Registry, new ThetaJoinOptions { Ticket = ticket, IdentitySeed = seed });
+                link.Live();
+                link.Until(delegate { return bound != null; }, "the host hears of the invite's use");
+                Assert.AreEqual(48, bound.Length);
+                InviteInfo[] invites = new InviteInfo[4];
+                Assert.AreEqual(1, link.Host.Invites(invites));
+                Assert.AreEqual(1u, invites[0].Used);
+                CollectionAssert.AreEqual(invite, invites[0].Id());
+                SessionInfo info;
+                link.Client.GetInfo(out info);
+                Assert.AreEqual(ThetaRole.Viewer, info.Role);
+
+                byte[] key;
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.Ban(info.LocalPeer, out key));
+                CollectionAssert.AreEqual(ThetaRuntime.IdentityPublicKey(seed), key);
+                link.Until(delegate { return ended == 71; }, "the banned client is told");
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.Unban(key));
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.RevokeInvite(invite));
+                Assert.AreEqual(ThetaStatus.Ok, link.Host.Ban(key));
+
+                // What was decided goes to the next host.
+                byte[] kept = link.Host.Admission();
+                link.Client.Dispose();
+                link.Host.Dispose();
+                hosting.Admission = kept;
+                link.Host = link.Runtime.Host(link.Registry, hosting);
+                ended = 0;
+                link.Client = link.Runtime.Join(
+                    link.Registry, new ThetaJoinOptions { Ticket = link.Host.Ticket(), IdentitySeed = seed });
+                link.Until(delegate { return ended == 71; }, "the banned client is told again");
+            }
+        }
+
+        [Test]
+        public void ABearerTokenIsTheHostsToJudge()
+        {
+            byte[] token = null;
+            uint ended = 0;
+            ThetaHostOptions hosting = new ThetaHostOptions { DevMode = true, TakesBearer = true };
+            ThetaJoinOptions joining = new ThetaJoinOptions { Bearer = Encoding.UTF8.GetBytes("token") };
+            using (Loopback link = new Loopback(hosting, joining))
+            {
+                link.OnHostEvent = delegate(ThetaEvent e)
+                {
+                    if (e.Kind == ThetaEventKind.JoinRequest)
+                    {
+                        token = link.Host.Bearer(e);
+                        link.Host.Deny(e.Peer, "unknown");
+                    }
+                };
+                link.OnClientEvent = delegate(ThetaEvent e)
+                {
+                    ended = e.Kind == ThetaEventKind.Disconnected ? (uint)e.Code : ended;
+                };
+                link.Until(delegate { return ended != 0; }, "the client is told");
+                Assert.AreEqual(70u, ended);
+                CollectionAssert.AreEqual(joining.Bearer, token);
+            }
+        }
+
+        [Test]
         public void SpawnsAndDespawnsAreEvents()
         {
             List<ThetaEvent> events = new List<ThetaEvent>();

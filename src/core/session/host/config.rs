@@ -1,7 +1,9 @@
 //! How a host behaves.
 
+use super::super::admission::AdmissionState;
 use super::super::handshake::OpenDoor;
 use super::super::keys::Identity;
+use crate::wire::message::Role;
 
 /// How a host behaves.
 #[derive(Clone, Debug)]
@@ -22,6 +24,11 @@ pub struct HostConfig {
     pub door: OpenDoor,
     /// Wait for the application to admit or deny each peer.
     pub manual_admission: bool,
+    /// The highest role of who comes with a bearer token, about which the application always decides; without one no
+    /// token is taken.
+    pub bearer: Option<Role>,
+    /// Invites and bans to begin with.
+    pub admission: AdmissionState,
     /// A link that has not been admitted after this long is closed.
     pub handshake_timeout_ms: u64,
     /// A link that is silent for this long is closed.
@@ -43,6 +50,8 @@ impl HostConfig {
             max_peers: 16,
             door: OpenDoor::Closed,
             manual_admission: false,
+            bearer: None,
+            admission: AdmissionState::new(),
             handshake_timeout_ms: 5000,
             idle_timeout_ms: 5000,
             max_half_open: 32,

@@ -9,7 +9,7 @@ use crate::wire::message::{Heartbeat, Message, MessageType, Role, SessionControl
 use super::super::closing::Closing;
 use super::super::closing_of_transport;
 use super::super::courier::{Courier, SharedCompressor};
-use super::super::handshake::Offer;
+use super::super::handshake::{Grant, Offer};
 use super::super::heart::Heart;
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
 use super::super::role::{may_send, travels_on};
@@ -26,9 +26,9 @@ pub(super) enum Stage {
     /// Acknowledged; the client's proof is next.
     AwaitConfirm(Box<Offer>),
     /// Proved; a place in the session is next.
-    AwaitPlace { granted: Role, offer: Box<Offer> },
+    AwaitPlace { granted: Grant, offer: Box<Offer> },
     /// Proved; the application decides.
-    AwaitAdmission { granted: Role, info: PeerInfo },
+    AwaitAdmission { granted: Role, info: PeerInfo, has_bearer: bool },
     /// Let in; the client loads its level.
     Loading(PeerInfo),
     /// The world is on its way, or there.
@@ -92,6 +92,14 @@ impl HostLink {
         match &self.stage {
             Stage::AwaitAdmission { info, .. } | Stage::Loading(info) | Stage::Playing(info) => Some(info),
             _ => None,
+        }
+    }
+
+    /// What the application's no means to this client.
+    pub const fn denial(&self) -> DisconnectCode {
+        match self.stage {
+            Stage::AwaitAdmission { has_bearer: true, .. } => DisconnectCode::AdmissionRefused,
+            _ => DisconnectCode::DeniedByApplication,
         }
     }
 
@@ -323,7 +331,9 @@ impl HostLink {
             let words = ending(code, detail);
             let control = match code {
                 DisconnectCode::Kicked => SessionControl::Kick(words),
-                DisconnectCode::DeniedByApplication => SessionControl::Denied(words),
+                DisconnectCode::DeniedByApplication | DisconnectCode::AdmissionRefused => {
+                    SessionControl::Denied(words)
+                }
                 _ => SessionControl::Close(words),
             };
             self.send(common, Lane::Control, &Message::SessionControl(control));

@@ -24,6 +24,7 @@ mod welcome;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::mutants::Mutants;
 use crate::replication::{HostLimits, HostReplication};
 use crate::schema::Schema;
 use crate::types::{PeerId, Tick, Time};
@@ -31,6 +32,7 @@ use crate::wire::codes::DisconnectCode;
 use crate::wire::message::{Ending, Message, RosterPeer, SessionControl};
 use crate::world::SealedTick;
 
+use super::admission::{AdmissionChange, AdmissionState};
 use super::closing::Closing;
 use super::courier::{PacketCounters, SharedCompressor};
 use super::handshake::HostTerms;
@@ -77,6 +79,8 @@ pub(super) struct Common {
     pub terms: HostTerms,
     pub entropy: Entropy,
     pub now_unix_s: u64,
+    pub admission: AdmissionState,
+    pub mutants: Mutants,
     pub replication: HostReplication,
     pub newest_tick: Tick,
     pub newest_sealed_at: Time,
@@ -147,6 +151,7 @@ impl Host {
         seed: [u8; 32],
         compressor: CompressorFactory,
     ) -> Self {
+        let mut config = config;
         let mut entropy = Entropy::new(seed);
         let mut session_id = [0; 16];
         session_id.copy_from_slice(&entropy.draw()[..16]);
@@ -161,6 +166,8 @@ impl Host {
         };
         let common = Common {
             replication: HostReplication::new(Arc::clone(&schema), HostLimits::default()),
+            admission: core::mem::take(&mut config.admission),
+            mutants: Mutants::NONE,
             config,
             schema,
             terms,
@@ -230,8 +237,13 @@ impl Host {
                 }
             }
             HostCommand::Deny { peer, reason } => {
-                self.dismiss(peer, DisconnectCode::DeniedByApplication, &reason);
+                let link = self.link_of(peer).and_then(|link| self.links.get_mut(&link));
+                if let Some(link) = link {
+                    let code = link.denial();
+                    link.dismiss(&mut self.common, code, &reason);
+                }
             }
+            HostCommand::Admission(change) => self.change_admission(&change),
             HostCommand::Kick { peer, reason } => self.dismiss(peer, DisconnectCode::Kicked, &reason),
             HostCommand::Shutdown { reason } => {
                 for link in self.links.values_mut() {
@@ -240,6 +252,23 @@ impl Host {
             }
         }
         self.settle(now);
+    }
+
+    /// Invites, revokes, bans, unbans. Who is banned goes at once.
+    fn change_admission(&mut self, change: &AdmissionChange) {
+        if self.common.admission.apply(change).is_ok()
+            && let AdmissionChange::Ban(key) = change
+        {
+            for link in self.links.values_mut().filter(|link| link.is_member(key)) {
+                link.dismiss(&mut self.common, DisconnectCode::Banned, "");
+            }
+        }
+    }
+
+    /// Invites and bans as they are now, to be kept by the application.
+    #[must_use]
+    pub const fn admission(&self) -> &AdmissionState {
+        &self.common.admission
     }
 
     fn link_of(&self, peer: PeerId) -> Option<LinkId> {
@@ -332,6 +361,7 @@ impl Host {
     #[cfg(feature = "mutants")]
     pub fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
         self.common.replication.set_mutant(mutant);
+        self.common.mutants = mutant.into();
     }
 
     /// The next thing to do or to tell; call until there is none.

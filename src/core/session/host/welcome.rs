@@ -6,7 +6,7 @@ use crate::wire::envelope::RawMessage;
 use crate::wire::message::{Admitted, CompressionKind, Message, MessageType, Role, SessionControl};
 
 use super::super::closing::Closing;
-use super::super::handshake::{answer_hello, check_confirm};
+use super::super::handshake::{Gate, Grant, answer_hello, check_confirm};
 use super::super::heart::Heart;
 use super::super::io::{HostEvent, PeerInfo};
 use super::link::{HostLink, Stage};
@@ -62,14 +62,18 @@ impl HostLink {
         let Stage::AwaitConfirm(offer) = core::mem::replace(&mut self.stage, Stage::AwaitHello) else {
             return Err(Closing::new(DisconnectCode::ProtocolViolation));
         };
-        let granted = check_confirm(
-            &common.terms,
-            &offer,
-            &confirm,
-            common.config.door,
-            self.is_loopback,
-            common.now_unix_s,
-        )?;
+        let mut gate = Gate {
+            door: common.config.door,
+            bearer: common.config.bearer,
+            is_loopback: self.is_loopback,
+            now_unix_s: common.now_unix_s,
+            state: &mut common.admission,
+            mutants: common.mutants,
+        };
+        let granted = check_confirm(&common.terms, &offer, &confirm, &mut gate)?;
+        if let Some(invite) = granted.invite.filter(|invite| invite.is_new) {
+            common.event(HostEvent::InviteBound { invite: invite.id, key: offer.client_key });
+        }
         let compress = offer.agreement.compression != CompressionKind::None;
         self.courier.agree_outgoing(offer.agreement.epoch, common.schema.hash(), compress);
         self.courier.agree_incoming(offer.agreement.epoch, common.schema.hash());
@@ -89,10 +93,12 @@ impl HostLink {
             return;
         };
         common.slots.insert(peer, Seat { link: self.id, key: offer.client_key });
-        let info = PeerInfo { peer, role: granted, name: offer.client_name, identity_key: offer.client_key };
-        self.stage = Stage::AwaitAdmission { granted, info: info.clone() };
-        if common.config.manual_admission {
-            common.event(HostEvent::JoinRequest { info, application: offer.application });
+        let Grant { role, bearer, .. } = granted;
+        let info = PeerInfo { peer, role, name: offer.client_name, identity_key: offer.client_key };
+        let has_bearer = bearer.is_some();
+        self.stage = Stage::AwaitAdmission { granted: role, info: info.clone(), has_bearer };
+        if common.config.manual_admission || has_bearer {
+            common.event(HostEvent::JoinRequest { info, application: offer.application, bearer });
         } else {
             self.admit(common, now, None, &[]);
         }
@@ -100,11 +106,9 @@ impl HostLink {
 
     /// Lets the peer in, with at most the role its ticket grants.
     pub(super) fn admit(&mut self, common: &mut Common, now: Time, role: Option<Role>, application: &[u8]) {
-        let Stage::AwaitAdmission { granted, info } = core::mem::replace(&mut self.stage, Stage::AwaitHello)
-        else {
-            // The peer left while the application thought about it, or is in already.
-            return;
-        };
+        // The peer may have left while the application thought about it, or be in already.
+        let Stage::AwaitAdmission { granted, info, .. } = &self.stage else { return };
+        let (granted, info) = (*granted, info.clone());
         let info = PeerInfo { role: role.map_or(granted, |role| role.min(granted)), ..info };
         let admitted = Admitted {
             peer: info.peer,

@@ -129,6 +129,12 @@ fn texts(seeds: &mut Vec<Seed>) {
     let text = format!("theta://[::1]:4433/{pins}#{pins}.{}", base64(&ticket));
     seeds.push(("ticket", "member".into(), ticket));
     seeds.push(("ticket", "text".into(), text.into_bytes()));
+    let invite = unhex(handshake["invite"].as_str().expect("text"));
+    let text = format!("theta://host:1/{pins}#{pins}.invite.{}", base64(&invite));
+    seeds.push(("ticket", "invite".into(), text.into_bytes()));
+    for (name, bytes, _) in list("wire/admission.json") {
+        seeds.push(("admission", name, bytes));
+    }
     let golden = vectors("rows/session.json");
     seeds.push(("manifest", "rows".into(), golden["manifest"].to_string().into_bytes()));
 }

@@ -2,7 +2,7 @@
 
 use theta_core::session::handshake::OpenDoor;
 use theta_core::session::keys::Identity;
-use theta_core::session::ticket::{MemberTicket, Ticket};
+use theta_core::session::ticket::{MemberTicket, Pass, Ticket};
 use theta_core::session::{HostCommand, HostConfig, HostEvent, LinkInput, PeerEvent, PeerState};
 use theta_core::types::{Lane, PeerId, Time};
 use theta_core::wire::codes::DisconnectCode;
@@ -67,7 +67,7 @@ fn a_ticket_that_pins_another_document_or_authority() {
 #[test]
 fn no_ticket() {
     let mut ticket = ticket_of(&member(&person(7), Role::Editor));
-    ticket.member = None;
+    ticket.pass = Pass::None;
     turned_away(ticket.clone(), DisconnectCode::AdmissionRequired);
     // The open door is for this machine only.
     for is_loopback in [false, true] {
@@ -86,7 +86,6 @@ fn no_ticket() {
 fn what_this_host_does_not_admit_by() {
     for admission in [
         Admission::Invite(vec![1; 48]),
-        Admission::Bearer(b"token".to_vec()),
         Admission::MemberTicket(Vec::new()),
         Admission::MemberTicket(vec![1; 169]),
         Admission::MemberTicket(vec![0xff; 170]),

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use theta_core::session::handshake::{check_acknowledge, client_hello};
+use theta_core::session::handshake::{admission_of, check_acknowledge, client_hello};
 use theta_core::session::keys::Identity;
 use theta_core::session::keys::{client_statement, transcript};
 use theta_core::session::ticket::Ticket;
@@ -13,7 +13,7 @@ use theta_core::types::{Lane, Tick};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::envelope::PacketHeader;
 use theta_core::wire::message::{
-    Admission, BindingKind, Message, MessageType, Role, SessionAcknowledge, SessionConfirm, SessionControl,
+    BindingKind, Message, MessageType, Role, SessionAcknowledge, SessionConfirm, SessionControl,
     SessionHello, StateAck,
 };
 
@@ -74,7 +74,7 @@ impl Intruder {
     pub fn confirmation(&self, acknowledge: &SessionAcknowledge) -> SessionConfirm {
         let transcript = transcript(&self.hello, &acknowledge.core, &self.bound);
         let signature = self.identity.sign(&client_statement(&transcript, &acknowledge.signature));
-        let admission = self.ticket.member.clone().map_or(Admission::None, Admission::MemberTicket);
+        let admission = admission_of(&client_terms(&self.identity, self.ticket.clone()), &transcript);
         SessionConfirm { signature, admission }
     }
 

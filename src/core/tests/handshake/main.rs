@@ -8,6 +8,7 @@ mod admission;
 mod altered;
 mod impostor;
 mod intruder;
+mod invites;
 mod live_host;
 mod live_peer;
 mod proofs;

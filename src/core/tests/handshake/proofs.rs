@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use theta_core::session::PeerState;
 use theta_core::session::keys::{Identity, certify_host, client_statement, transcript};
+use theta_core::session::ticket::Pass;
 use theta_core::types::Lane;
 use theta_core::wire::codes::{DisconnectCode, RefusalReason};
 use theta_core::wire::message::{
@@ -192,7 +193,7 @@ fn a_weak_key_proves_nothing() {
 fn a_forged_ticket_is_refused() {
     let mut venue = Venue::new();
     let mut ticket = ticket_of(&member(&person(7), Role::Viewer));
-    let member = ticket.member.as_mut().expect("a member ticket");
+    let Pass::Member(member) = &mut ticket.pass else { panic!("a member ticket") };
     assert_eq!(member[65], Role::Viewer as u8);
     member[65] = Role::Admin as u8;
     let forger = venue.arrive(Arrival::with_ticket(&person(7), ticket));

@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 use theta_core::session::Binding;
+use theta_core::session::admission::InviteKey;
 use theta_core::session::handshake::check_acknowledge;
 use theta_core::session::keys::{Identity, client_statement, server_statement, transcript, verify};
-use theta_core::session::ticket::{MemberTicket, Pin, Ticket, TicketError};
+use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket, TicketError};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::message::{
     AcknowledgeCore, BindingKind, Message, MessageType, Role, SessionAcknowledge, WireEnum,
@@ -23,6 +24,8 @@ struct Recorded {
     server_signature: [u8; 64],
     client_signature: [u8; 64],
     member_ticket: Vec<u8>,
+    invite: Vec<u8>,
+    invite_proof: Vec<u8>,
 }
 
 fn bytes(value: &Value, name: &str) -> Vec<u8> {
@@ -53,6 +56,8 @@ fn recorded() -> Vec<Recorded> {
                 server_signature: fixed(value, "server_signature"),
                 client_signature: fixed(value, "client_signature"),
                 member_ticket: bytes(value, "member_ticket"),
+                invite: bytes(value, "invite"),
+                invite_proof: bytes(value, "invite_proof"),
             })
         })
         .collect()
@@ -100,12 +105,21 @@ fn certificates_and_tickets_are_those_of_the_vectors() {
 }
 
 #[test]
+fn invites_are_those_of_the_vectors() {
+    for vector in recorded() {
+        let invite = InviteKey::decode(&vector.invite).expect("an invite");
+        assert_eq!(invite.encode().as_slice(), vector.invite);
+        assert_eq!(invite.prove(&vector.transcript).as_slice(), vector.invite_proof, "{}", vector.name);
+    }
+}
+
+#[test]
 fn the_client_believes_the_vectors_host_and_no_other() {
     let authority = Identity::from_seed(&pattern(1));
     for vector in recorded() {
         let core = AcknowledgeCore::decode(&vector.core).expect("a core");
         let pin = Pin { document: core.document_id, authority: authority.public_key() };
-        let ticket = Ticket { endpoint: "h:1".into(), pin: Some(pin), member: None };
+        let ticket = Ticket { endpoint: "h:1".into(), pin: Some(pin), pass: Pass::None };
         let terms = client_terms(&Identity::from_seed(&pattern(3)), ticket);
         let answer = |signature, binding: &Binding| {
             let acknowledge = SessionAcknowledge { core: vector.core.clone(), signature };

@@ -8,7 +8,7 @@ use theta_core::schema::{
 };
 use theta_core::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
 use theta_core::session::keys::Identity;
-use theta_core::session::ticket::{MemberTicket, Pin, Ticket};
+use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::session::{
     Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
     PeerConfig, PeerEvent, PeerOutput, PeerState,
@@ -88,7 +88,7 @@ pub fn member(identity: &Identity, role: Role) -> MemberTicket {
 }
 
 pub fn ticket_of(member: &MemberTicket) -> Ticket {
-    Ticket { endpoint: "192.0.2.1:4433".into(), pin: Some(pin()), member: Some(member.encode()) }
+    Ticket { endpoint: "192.0.2.1:4433".into(), pin: Some(pin()), pass: Pass::Member(member.encode()) }
 }
 
 pub fn client_terms(identity: &Identity, ticket: Ticket) -> ClientTerms {
@@ -97,6 +97,7 @@ pub fn client_terms(identity: &Identity, ticket: Ticket) -> ClientTerms {
         name: format!("guest {:02x}", identity.public_key()[0]),
         application: b"hello".to_vec(),
         ticket,
+        bearer: None,
         capabilities: supported_capabilities(),
         dictionary_hash: 0,
     }

@@ -8,8 +8,9 @@ use theta_core::replication::{HostLimits, HostReplication, LinkKey, Replica, Rep
 use theta_core::schema::{
     ComponentDesc, FieldDesc, FieldKind, IntType, ListItem, Range, Registry, Schema, component_id, manifest,
 };
+use theta_core::session::admission::InviteKey;
 use theta_core::session::keys::Identity;
-use theta_core::session::ticket::{MemberTicket, Pin, Ticket};
+use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::types::Tick;
 use theta_core::wire::message::Role;
 use theta_core::world::{SpawnDesc, World, WorldLimits};
@@ -35,10 +36,16 @@ prop_compose! {
         port: u16,
         pin in proptest::option::of((any::<[u8; 32]>(), any::<[u8; 32]>())),
         member in proptest::option::of(member()),
+        invite in proptest::option::of((any::<[u8; 16]>(), any::<[u8; 32]>())),
     ) -> Ticket {
         let pin = pin.map(|(document, authority)| Pin { document, authority });
-        let member = member.filter(|_| pin.is_some()).map(|member| member.encode());
-        Ticket { endpoint: format!("{host}:{port}"), pin, member }
+        let pass = match (member, invite) {
+            _ if pin.is_none() => Pass::None,
+            (Some(member), _) => Pass::Member(member.encode()),
+            (None, Some((id, secret))) => Pass::Invite(InviteKey { id, secret }),
+            (None, None) => Pass::None,
+        };
+        Ticket { endpoint: format!("{host}:{port}"), pin, pass }
     }
 }
 

@@ -10,7 +10,7 @@ use theta_core::replication::{
 };
 use theta_core::schema::{ComponentDesc, FieldDesc, FieldKind, Range, Registry, component_id, manifest};
 use theta_core::session::input::{MAX_SAMPLES, unpack};
-use theta_core::session::ticket::{MemberTicket, Ticket};
+use theta_core::session::ticket::{MemberTicket, Pass, Ticket};
 use theta_core::types::Tick;
 use theta_core::wire::bits::BitWriter;
 use theta_core::wire::message::{AcknowledgeCore, Message, MessageType};
@@ -238,7 +238,7 @@ fn handshakes_and_tickets() {
                 assert_eq!(read.encode(), changed, "one spelling");
             }
         }
-        let text = Ticket { endpoint: "host:1".into(), pin: None, member: None }.to_string();
+        let text = Ticket { endpoint: "host:1".into(), pin: None, pass: Pass::None }.to_string();
         let whole = format!("{text}/{0}#{0}.{1}", "A".repeat(43), base64(&ticket));
         assert!(Ticket::parse(&whole).is_ok());
         for changed in damaged(whole.as_bytes()) {

@@ -188,6 +188,7 @@ fn bit_vectors() -> Vec<Vector> {
 /// A handshake with all its intermediate values, computed as docs/protocol.md says and not by the session room.
 fn handshake_vectors() -> Vec<Vector> {
     use ed25519_dalek::{Signer, SigningKey};
+    use hmac::{Hmac, KeyInit, Mac};
     use sha2::{Digest, Sha256};
     let (authority, host, client) = (
         SigningKey::from_bytes(&samples::pattern(1)),
@@ -233,6 +234,13 @@ fn handshake_vectors() -> Vec<Vector> {
             ticket.extend_from_slice(&authority.verifying_key().to_bytes());
             let signature = authority.sign(&[b"theta/1 member-ticket\0".as_slice(), &ticket].concat());
             ticket.extend_from_slice(&signature.to_bytes());
+            // What a client with an invite would confirm with instead of its ticket.
+            let (id, secret) = (samples::pattern::<16>(0xa0), samples::pattern::<32>(0xb0));
+            let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("a key of any length");
+            mac.update(b"theta/1 invite-proof\0");
+            mac.update(&transcript);
+            let invite = [id.as_slice(), &secret].concat();
+            let invite_proof = [id.as_slice(), &mac.finalize().into_bytes()].concat();
             // What the host would say to this client of an input that its role forbids.
             let mut refusal = Refusal {
                 message_type: MessageType::InputPredictiveState,
@@ -259,10 +267,56 @@ fn handshake_vectors() -> Vec<Vector> {
                 "hello": hex(&hello), "core": hex(&core_bytes), "binding_kind": binding_kind, "binding": hex(&binding),
                 "transcript": hex(&transcript), "server_signature": hex(&server_signature),
                 "client_signature": hex(&client_signature), "member_ticket": hex(&ticket),
+                "invite": hex(&invite), "invite_proof": hex(&invite_proof),
             });
             Vector { name: name.to_owned(), bytes: transcript.to_vec(), value }
         })
         .collect()
+}
+
+/// Invites and bans, as a host's application keeps them.
+fn admission_vectors() -> Vec<Vector> {
+    use theta_core::session::admission::{AdmissionChange, AdmissionState, Invite, InviteKey};
+    use theta_core::wire::message::Role;
+    let key = |seed: u8| InviteKey { id: samples::pattern(seed), secret: samples::pattern(seed + 0x40) };
+    let mut full = AdmissionState::new();
+    let mut used = Invite::new(key(1), Role::Editor, 2, 4_102_444_800);
+    used.bound.extend([samples::pattern::<32>(5), samples::pattern::<32>(6)]);
+    let revoked = Invite { is_revoked: true, ..Invite::new(key(2), Role::Viewer, 256, 0) };
+    for change in [
+        AdmissionChange::Invite(used),
+        AdmissionChange::Invite(revoked),
+        AdmissionChange::Ban(samples::pattern(8)),
+        AdmissionChange::Ban(samples::pattern(9)),
+    ] {
+        full.apply(&change).expect("within limits");
+    }
+    [("empty", AdmissionState::new()), ("full", full)]
+        .into_iter()
+        .map(|(name, state)| {
+            let keys =
+                |keys: &mut dyn Iterator<Item = &[u8; 32]>| keys.map(|key| hex(key)).collect::<Vec<_>>();
+            let invites: Vec<_> = state
+                .invites()
+                .map(|invite| {
+                    json!({
+                        "id": hex(&invite.key.id), "secret": hex(&invite.key.secret),
+                        "role": format!("{:?}", invite.role), "uses": invite.uses,
+                        "expires_unix_s": invite.expires_unix_s, "revoked": u8::from(invite.is_revoked),
+                        "bound": keys(&mut invite.bound.iter()),
+                    })
+                })
+                .collect();
+            let value = json!({ "invites": invites, "bans": keys(&mut state.bans()) });
+            assert_eq!(AdmissionState::decode(&state.encode()), Ok(state.clone()));
+            Vector { name: name.to_owned(), bytes: state.encode(), value }
+        })
+        .collect()
+}
+
+#[test]
+fn admission_states_are_what_they_were() {
+    compare("admission.json", &admission_vectors().iter().collect::<Vec<_>>());
 }
 
 /// Packed input: samples as an application gives them, their bytes, and what every receiver makes of those.

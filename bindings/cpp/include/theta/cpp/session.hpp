@@ -30,9 +30,11 @@ struct host_options {
     role default_role = role::unset;       ///< unset = editor
     bool dev_mode = false;                 ///< no ticket needed; loopback addresses only
     bool manual_admission = false;         ///< join_request events wait for admit or deny
+    bool takes_bearer = false;             ///< guests may come with a token; each waits for admit or deny
     const seed* authority_seed = nullptr;  ///< signs tickets and the host's certificate; null = fresh
     const seed* host_seed = nullptr;       ///< null = fresh
     const std::array<std::uint8_t, 32>* document_id = nullptr;  ///< null = SHA-256 of the authority's public key
+    span<const std::uint8_t> admission = {};  ///< invites and bans to begin with, as admission() gave them
 };
 
 /// How to join. Zeros and nulls mean the default.
@@ -45,6 +47,7 @@ struct join_options {
     std::uint32_t interpolation_delay_ms = 0;   ///< 0 = 50
     std::uint32_t handshake_timeout_ms = 0;     ///< 0 = 5000
     bool manual_loaded = false;                 ///< the snapshot waits for loaded()
+    span<const std::uint8_t> bearer = {};       ///< a token for the host's outside verifier, instead of a ticket's
 };
 
 /// What a signed ticket grants.
@@ -53,6 +56,25 @@ struct ticket_request {
     std::uint64_t expires_unix_s = 0;        ///< seconds of Unix time; 0 = 24 hours from now
     const public_key* client_key = nullptr;  ///< only this identity may use it; required
     std::string_view endpoint = {};          ///< the address to print on it; empty = the bound one
+};
+
+/// Names an invite.
+using invite_id = std::array<std::uint8_t, 16>;
+/// An invite as `host_session::invites` lists it.
+using invite_info = theta_invite_info;
+
+/// What an invite grants, and to how many.
+struct invite_request {
+    theta::role role = role::unset;    ///< the highest it grants, never admin; required
+    std::uint32_t uses = 0;            ///< keys that it admits, at most 256; 0 = 1
+    std::uint64_t expires_unix_s = 0;  ///< seconds of Unix time; 0 = 24 hours from now
+    std::string_view endpoint = {};    ///< the address to print on it; empty = the bound one
+};
+
+/// An invite that was made: its name, and the ticket to hand over as you would a key.
+struct invite {
+    invite_id id{};
+    std::string ticket;
 };
 
 /// What hosts and guests share.
@@ -65,13 +87,15 @@ public:
           events_(other.events_),
           next_event_(std::exchange(other.next_event_, 0)),
           event_count_(std::exchange(other.event_count_, 0)),
-          text_(std::move(other.text_)) {}
+          text_(std::move(other.text_)),
+          bearer_(std::move(other.bearer_)) {}
     session& operator=(session&& other) noexcept {
         handle_ = std::move(other.handle_);
         events_ = other.events_;
         next_event_ = std::exchange(other.next_event_, 0);
         event_count_ = std::exchange(other.event_count_, 0);
         text_ = std::move(other.text_);
+        bearer_ = std::move(other.bearer_);
         return *this;
     }
 
@@ -91,7 +115,10 @@ public:
                 shown.entity = entity_id{raw.entity};
                 shown.value = raw.value;
                 shown.time_ns = raw.time_ns;
-                shown.text = text_of(raw);
+                shown.text = text_of(raw.text_id, raw.text_length, text_);
+                if (shown.kind == event_kind::join_request && raw.value != 0) {
+                    shown.bearer = text_of(static_cast<std::uint32_t>(raw.value), THETA_MAX_BEARER_BYTES, bearer_);
+                }
                 ++handled;
                 use(static_cast<const event&>(shown));
             }
@@ -180,20 +207,20 @@ private:
         return frame(status == THETA_NOTHING_NEW ? theta_frame{} : handle);
     }
 
-    std::string_view text_of(const theta_event& raw) noexcept {
-        if (raw.text_length == 0) {
+    std::string_view text_of(std::uint32_t id, std::uint32_t most, std::string& into) noexcept {
+        if (id == 0) {
             return {};
         }
-        if (text_.size() < raw.text_length) {
-            text_.resize(raw.text_length);
+        if (into.size() < most) {
+            into.resize(most);
         }
         std::uint64_t length = 0;
-        const auto status = theta_session_text(handle_.get(), raw.text_id,
-                                               reinterpret_cast<std::uint8_t*>(text_.data()), text_.size(), &length);
+        const auto status = theta_session_text(handle_.get(), id, reinterpret_cast<std::uint8_t*>(into.data()),
+                                               into.size(), &length);
         if (status < 0) {
             return {};
         }
-        return {text_.data(), length < text_.size() ? static_cast<std::size_t>(length) : text_.size()};
+        return {into.data(), length < into.size() ? static_cast<std::size_t>(length) : into.size()};
     }
 
     detail::owned<theta_session, &detail::release> handle_;
@@ -201,6 +228,7 @@ private:
     std::size_t next_event_ = 0;
     std::size_t event_count_ = 0;
     std::string text_;
+    std::string bearer_;
 };
 
 /// The session's authority: it owns the world, admits peers, and seals a tick at a time.
@@ -212,7 +240,8 @@ public:
                                      const host_options& options) noexcept {
         auto config = detail::sized<theta_host_config>();
         config.flags = (options.dev_mode ? THETA_HOST_DEV_MODE : 0U)
-                       | (options.manual_admission ? THETA_HOST_MANUAL_ADMISSION : 0U);
+                       | (options.manual_admission ? THETA_HOST_MANUAL_ADMISSION : 0U)
+                       | (options.takes_bearer ? THETA_HOST_BEARER : 0U);
         config.bind_address = options.bind_address.data();
         config.bind_address_length = detail::narrow(options.bind_address.size());
         config.max_peers = options.max_peers;
@@ -222,6 +251,8 @@ public:
         config.authority_seed = options.authority_seed != nullptr ? options.authority_seed->data() : nullptr;
         config.host_seed = options.host_seed != nullptr ? options.host_seed->data() : nullptr;
         config.document_id = options.document_id != nullptr ? options.document_id->data() : nullptr;
+        config.admission = options.admission.data();
+        config.admission_length = options.admission.size();
         theta_session handle{};
         const auto status = theta_session_host(owner.raw(), components.raw(), &config, &handle);
         return detail::done(status, host_session(handle));
@@ -258,6 +289,63 @@ public:
     /// Sends a peer away; it sees the reason.
     result<void> kick(peer_id peer, std::string_view reason) noexcept {
         return detail::done(theta_session_kick(raw(), peer, reason.data(), detail::narrow(reason.size())));
+    }
+
+    /// An invite: whoever comes with its ticket first may enter with this role, and come back. An unused one admits
+    /// whoever holds it.
+    [[nodiscard]] result<invite> create_invite(const invite_request& request) noexcept {
+        auto wanted = detail::sized<theta_invite_desc>();
+        wanted.role = static_cast<std::uint32_t>(request.role);
+        wanted.uses = request.uses;
+        wanted.expires_unix_s = request.expires_unix_s;
+        wanted.endpoint = request.endpoint.empty() ? nullptr : request.endpoint.data();
+        wanted.endpoint_length = detail::narrow(request.endpoint.size());
+        invite made;
+        std::array<char, 1024> text{};
+        std::uint64_t length = 0;
+        const auto status = theta_session_create_invite(raw(), &wanted, made.id.data(), text.data(), text.size(), &length);
+        if (status < 0) {
+            return error::last(status);
+        }
+        made.ticket.assign(text.data(), static_cast<std::size_t>(length));
+        return made;
+    }
+    /// The invite lets nobody in any more; who came in by it stays.
+    result<void> revoke_invite(const invite_id& id) noexcept {
+        return detail::done(theta_session_revoke_invite(raw(), id.data()));
+    }
+    /// Every invite that was made.
+    result<std::size_t> invites(std::vector<invite_info>& out) const noexcept {
+        return detail::read_rows(out, [this](theta_invite_info* rows, std::uint32_t capacity, std::uint32_t* count) {
+            return theta_session_invites(raw(), rows, sizeof(theta_invite_info), capacity, count);
+        });
+    }
+    /// Puts out who holds this key, at once, and does not let it in again.
+    result<void> ban(const public_key& key) noexcept { return detail::done(theta_session_ban(raw(), key.data())); }
+    /// Bans the key of a peer that is here or waits; returns that key.
+    result<public_key> ban(peer_id peer) noexcept {
+        public_key key{};
+        const auto status = theta_session_ban_peer(raw(), peer, key.data());
+        return detail::done(status, key);
+    }
+    /// A banned key may come again, by what admits it.
+    result<void> unban(const public_key& key) noexcept { return detail::done(theta_session_unban(raw(), key.data())); }
+    /// Invites and bans for the document's next host. Secrets are in it: keep it as you keep keys, after each change and
+    /// each invite_bound event.
+    [[nodiscard]] result<std::vector<std::uint8_t>> admission() const noexcept {
+        std::vector<std::uint8_t> kept;
+        for (;;) {
+            std::uint64_t length = 0;
+            const auto status = theta_session_admission(raw(), kept.data(), kept.size(), &length);
+            if (status < 0) {
+                return error::last(status);
+            }
+            const bool fits = length <= kept.size();
+            kept.resize(static_cast<std::size_t>(length));
+            if (fits) {
+                return kept;
+            }
+        }
     }
 
     result<entity_id> spawn(entity& what) noexcept {
@@ -331,6 +419,8 @@ public:
         config.identity_seed = options.identity_seed != nullptr ? options.identity_seed->data() : nullptr;
         config.interpolation_delay_ms = options.interpolation_delay_ms;
         config.handshake_timeout_ms = options.handshake_timeout_ms;
+        config.bearer = options.bearer.data();
+        config.bearer_length = detail::narrow(options.bearer.size());
         theta_session handle{};
         const auto status = theta_session_join(owner.raw(), components.raw(), &config, &handle);
         return detail::done(status, joined_session(handle));

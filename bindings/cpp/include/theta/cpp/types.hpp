@@ -103,6 +103,7 @@ enum class event_kind : std::uint32_t {
     faulted = THETA_EVENT_FAULTED,
     log = THETA_EVENT_LOG,
     peer_live = THETA_EVENT_PEER_LIVE,
+    invite_bound = THETA_EVENT_INVITE_BOUND,
 };
 
 /// One event. `text` points into the session and is valid while the callback runs; copy it to keep it.
@@ -115,6 +116,8 @@ struct event {
     std::uint64_t value = 0;
     std::uint64_t time_ns = 0;
     std::string_view text;
+    /// join_request: the token for an outside verifier that the guest came with; empty without one. Lives as `text` does.
+    std::string_view bearer = {};
 };
 
 /// How a sampled value came about.

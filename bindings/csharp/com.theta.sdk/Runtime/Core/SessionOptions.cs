@@ -21,6 +21,10 @@ namespace Theta
         public bool DevMode;
         /// <summary>JoinRequest events wait for Admit or Deny.</summary>
         public bool ManualAdmission;
+        /// <summary>Clients may come with a bearer token for an outside verifier; each waits for Admit or Deny.</summary>
+        public bool TakesBearer;
+        /// <summary>Invites and bans to begin with, as ThetaHost.Admission gave them; null = none.</summary>
+        public byte[] Admission;
         /// <summary>32 bytes: the key that signs tickets and the host certificate; null = fresh.</summary>
         public byte[] AuthoritySeed;
         /// <summary>32 bytes; null = fresh.</summary>
@@ -48,6 +52,9 @@ namespace Theta
         public int HandshakeTimeoutMs;
         /// <summary>The snapshot waits for <see cref="ThetaClient.Loaded"/>.</summary>
         public bool ManualLoaded;
+        /// <summary>A token for the host's outside verifier, at most 8192 bytes, shown instead of what the ticket has; null =
+        /// none.</summary>
+        public byte[] Bearer;
     }
 
     internal static class SessionOptions

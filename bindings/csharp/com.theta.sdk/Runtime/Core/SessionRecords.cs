@@ -58,7 +58,8 @@ namespace Theta
     {
         /// <summary>Code is the new <see cref="SessionState"/>.</summary>
         StateChanged = 1,
-        /// <summary>Host: a peer asks to join; text is its application bytes. Answer with Admit or Deny.</summary>
+        /// <summary>Host: a peer asks to join; text is its application bytes; ThetaHost.Bearer gives the token it came with.
+        /// Answer with Admit or Deny.</summary>
         JoinRequest = 2,
         /// <summary>Peer, code = role, text = name.</summary>
         PeerJoined = 3,
@@ -92,6 +93,8 @@ namespace Theta
         Log = 17,
         /// <summary>Host: a peer has the world and sees ticks.</summary>
         PeerLive = 18,
+        /// <summary>Host: an invite was used by a new key; text = its id (16 bytes), then the key (32). Keep Admission() now.</summary>
+        InviteBound = 21,
     }
 
     /// <summary>One event, 64 bytes. Text belongs to the poll it came from; see ThetaSession.Text.</summary>
@@ -118,6 +121,41 @@ namespace Theta
         public uint TextLength;
         private readonly ulong _reserved0;
         private readonly ulong _reserved1;
+    }
+
+    /// <summary>An invite that was made, 56 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct InviteInfo
+    {
+        private fixed byte _id[16];
+        /// <summary>The highest role it grants.</summary>
+        public ThetaRole Role;
+        /// <summary>How many keys it admits.</summary>
+        public uint Uses;
+        /// <summary>How many keys it is bound to already.</summary>
+        public uint Used;
+        private readonly uint _isRevoked;
+        /// <summary>From when on it lets nobody in, in seconds of Unix time.</summary>
+        public ulong ExpiresUnixS;
+        private readonly ulong _reserved0;
+        private readonly ulong _reserved1;
+
+        /// <summary>It lets nobody in any more.</summary>
+        public bool IsRevoked
+        {
+            get { return _isRevoked != 0; }
+        }
+
+        /// <summary>A copy of its 16-byte id.</summary>
+        public byte[] Id()
+        {
+            byte[] id = new byte[16];
+            fixed (byte* p = _id)
+            {
+                Marshal.Copy((System.IntPtr)p, id, 0, id.Length);
+            }
+            return id;
+        }
     }
 
     /// <summary>A session at a glance.</summary>

@@ -37,17 +37,20 @@ namespace Theta
             config.interpolation_delay_ms = (uint)options.InterpolationDelayMs;
             config.handshake_timeout_ms = (uint)options.HandshakeTimeoutMs;
             config.application_length = options.Application == null ? 0u : (uint)options.Application.Length;
+            config.bearer_length = options.Bearer == null ? 0u : (uint)options.Bearer.Length;
             byte[] ticket = Utf8.Bytes(options.Ticket, out config.ticket_length);
             byte[] name = Utf8.Bytes(options.Name, out config.name_length);
             fixed (byte* ticketStart = ticket)
             fixed (byte* nameStart = name)
             fixed (byte* application = options.Application)
             fixed (byte* seed = options.IdentitySeed)
+            fixed (byte* bearer = options.Bearer)
             {
                 config.ticket = ticketStart;
                 config.name = nameStart;
                 config.application = application;
                 config.identity_seed = seed;
+                config.bearer = bearer;
                 ThetaException.Check(NativeMethods.theta_session_join(
                     new theta_runtime { bits = owner.Bits }, registry.Native, &config, &bits));
             }

@@ -31,7 +31,9 @@ namespace Theta
             theta_host_config config = default(theta_host_config);
             config.struct_size = (uint)sizeof(theta_host_config);
             config.flags = (options.DevMode ? NativeMethods.THETA_HOST_DEV_MODE : 0)
-                | (options.ManualAdmission ? NativeMethods.THETA_HOST_MANUAL_ADMISSION : 0);
+                | (options.ManualAdmission ? NativeMethods.THETA_HOST_MANUAL_ADMISSION : 0)
+                | (options.TakesBearer ? NativeMethods.THETA_HOST_BEARER : 0);
+            config.admission_length = options.Admission == null ? 0u : (ulong)options.Admission.Length;
             config.max_peers = (uint)options.MaxPeers;
             config.tick_rate_hz = (uint)options.TickRateHz;
             config.basis = (uint)options.Basis;
@@ -41,11 +43,13 @@ namespace Theta
             fixed (byte* authority = options.AuthoritySeed)
             fixed (byte* host = options.HostSeed)
             fixed (byte* document = options.DocumentId)
+            fixed (byte* admission = options.Admission)
             {
                 config.bind_address = addressStart;
                 config.authority_seed = authority;
                 config.host_seed = host;
                 config.document_id = document;
+                config.admission = admission;
                 ThetaException.Check(NativeMethods.theta_session_host(
                     new theta_runtime { bits = owner.Bits }, registry.Native, &config, &bits));
             }
@@ -88,6 +92,128 @@ namespace Theta
                     NativeMethods.theta_session_issue_ticket(Native, &desc, p, (ulong)buffer.Length, &length));
             }
             return Encoding.UTF8.GetString(buffer, 0, (int)Math.Min(length, (ulong)buffer.Length));
+        }
+
+        /// <summary>Makes an invite: the ticket lets in whoever comes with it first, with this role (never admin), and binds
+        /// itself to that key. An unused one admits whoever holds it: hand it over as you would a key.
+        /// <paramref name="id"/> names it for RevokeInvite; <paramref name="uses"/> keys in all, at most 256.</summary>
+        public unsafe string CreateInvite(
+            ThetaRole role, out byte[] id, int uses = 1, ulong expiresUnixSeconds = 0, string endpoint = null)
+        {
+            theta_invite_desc desc = default(theta_invite_desc);
+            desc.struct_size = (uint)sizeof(theta_invite_desc);
+            desc.role = (uint)role;
+            desc.uses = (uint)uses;
+            desc.expires_unix_s = expiresUnixSeconds;
+            byte[] address = Utf8.Bytes(endpoint, out desc.endpoint_length);
+            byte[] buffer = new byte[1024];
+            id = new byte[16];
+            ulong length;
+            fixed (byte* name = id)
+            fixed (byte* addressStart = address)
+            fixed (byte* p = buffer)
+            {
+                desc.endpoint = desc.endpoint_length == 0 ? null : addressStart;
+                ThetaException.Check(NativeMethods.theta_session_create_invite(
+                    Native, &desc, name, p, (ulong)buffer.Length, &length));
+            }
+            return Encoding.UTF8.GetString(buffer, 0, (int)length);
+        }
+
+        /// <summary>Takes an invite back: it lets nobody in any more. Who came in by it stays.</summary>
+        public unsafe ThetaStatus RevokeInvite(byte[] id)
+        {
+            if (id == null || id.Length != 16)
+            {
+                throw new ArgumentException("An invite's id has exactly 16 bytes.", "id");
+            }
+            fixed (byte* p = id)
+            {
+                return (ThetaStatus)NativeMethods.theta_session_revoke_invite(Native, p);
+            }
+        }
+
+        /// <summary>Lists the invites that were made into <paramref name="into"/>; returns how many there are, also when they
+        /// do not all fit.</summary>
+        public unsafe int Invites(Span<InviteInfo> into)
+        {
+            uint count;
+            fixed (InviteInfo* p = &MemoryMarshal.GetReference(into))
+            {
+                ThetaException.Check(NativeMethods.theta_session_invites(
+                    Native, (theta_invite_info*)p, (uint)sizeof(InviteInfo), (uint)into.Length, &count));
+            }
+            return (int)count;
+        }
+
+        /// <summary>Puts out who holds this key, at once, and does not let it in again.</summary>
+        public unsafe ThetaStatus Ban(byte[] key)
+        {
+            SessionOptions.RequireKey(key, "key", false);
+            fixed (byte* p = key)
+            {
+                return (ThetaStatus)NativeMethods.theta_session_ban(Native, p);
+            }
+        }
+
+        /// <summary>Bans the key of a peer that is here or waits, and gives that key.</summary>
+        public unsafe ThetaStatus Ban(uint peer, out byte[] key)
+        {
+            key = new byte[32];
+            fixed (byte* p = key)
+            {
+                return (ThetaStatus)NativeMethods.theta_session_ban_peer(Native, peer, p);
+            }
+        }
+
+        /// <summary>A banned key may come again, by what admits it.</summary>
+        public unsafe ThetaStatus Unban(byte[] key)
+        {
+            SessionOptions.RequireKey(key, "key", false);
+            fixed (byte* p = key)
+            {
+                return (ThetaStatus)NativeMethods.theta_session_unban(Native, p);
+            }
+        }
+
+        /// <summary>Invites and bans for the document's next host. Secrets are in it: keep it as you keep keys, after each
+        /// change and each InviteBound event.</summary>
+        public unsafe byte[] Admission()
+        {
+            byte[] kept = new byte[256];
+            for (;;)
+            {
+                ulong length;
+                fixed (byte* p = kept)
+                {
+                    ThetaException.Check(
+                        NativeMethods.theta_session_admission(Native, p, (ulong)kept.Length, &length));
+                }
+                bool fits = length <= (ulong)kept.Length;
+                Array.Resize(ref kept, (int)length);
+                if (fits)
+                {
+                    return kept;
+                }
+            }
+        }
+
+        /// <summary>The bearer token of a JoinRequest event of the last poll; null when the peer came without one.</summary>
+        public unsafe byte[] Bearer(ThetaEvent joinRequest)
+        {
+            if (joinRequest.Kind != ThetaEventKind.JoinRequest || joinRequest.Value == 0)
+            {
+                return null;
+            }
+            byte[] token = new byte[NativeMethods.THETA_MAX_BEARER_BYTES];
+            ulong length;
+            fixed (byte* p = token)
+            {
+                ThetaException.Check(NativeMethods.theta_session_text(
+                    Native, (uint)joinRequest.Value, p, (ulong)token.Length, &length));
+            }
+            Array.Resize(ref token, (int)length);
+            return token;
         }
 
         /// <summary>Lets a peer in that asked; the bytes reach it with its Admitted event.</summary>

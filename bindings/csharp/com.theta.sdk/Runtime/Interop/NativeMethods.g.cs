@@ -20,6 +20,87 @@ namespace Theta.Interop
 #endif
 
         /// <summary>
+        ///  Makes an invite: a ticket text that lets in whoever comes with it first, and binds itself to that key, which may come
+        ///  back. The secret in it never crosses the session's wire; an unused one admits whoever holds it, so hand it over as you
+        ///  would a key.
+        ///
+        ///  `session`: a host's. `desc`: input of `desc-&gt;struct_size` bytes. `id`: receives 16 bytes that name the invite; may be
+        ///  null. `out`: `capacity` bytes, at least 1024; `length` receives the bytes of the text, not null-terminated.
+        ///
+        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8, THETA_E_RANGE (role, uses,
+        ///  capacity), THETA_E_TICKET (endpoint), THETA_E_LIMIT (1024 invites), THETA_E_DISCONNECTED, the handle errors,
+        ///  THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_IO, THETA_E_PANIC. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_create_invite", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_create_invite(theta_session session, theta_invite_desc* desc, byte* id, byte* @out, ulong capacity, ulong* length);
+
+        /// <summary>
+        ///  Takes an invite back: it lets nobody in any more. Who came in by it stays; see `theta_session_ban`.
+        ///
+        ///  `session`: a host's. `id`: 16 bytes.
+        ///
+        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_TICKET (no such invite), THETA_E_LIMIT, THETA_E_DISCONNECTED, the handle
+        ///  errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_revoke_invite", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_revoke_invite(theta_session session, byte* id);
+
+        /// <summary>
+        ///  The invites that were made, used, revoked and expired ones too, by id.
+        ///
+        ///  `session`: a host's. `out`: `capacity` elements, `element_size` (sizeof(theta_invite_info)) bytes apart; null with
+        ///  capacity 0 asks for the count. `count` receives the number of invites there are, at most 1024.
+        ///
+        ///  Returns THETA_OK, THETA_TRUNCATED, THETA_E_NULL, THETA_E_STRUCT_SIZE, the handle errors, THETA_E_CONCURRENT,
+        ///  THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_invites", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_invites(theta_session session, theta_invite_info* @out, uint element_size, uint capacity, uint* count);
+
+        /// <summary>
+        ///  Puts out who holds this key, at once, and does not let it in again, whatever ticket it has.
+        ///
+        ///  `session`: a host's. `key`: 32 bytes, an Ed25519 public key, whether its holder is here or not.
+        ///
+        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_LIMIT (16384 keys), THETA_E_DISCONNECTED, the handle errors,
+        ///  THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_ban", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_ban(theta_session session, byte* key);
+
+        /// <summary>
+        ///  Bans the key of a peer that is in the session or waits to be admitted.
+        ///
+        ///  `session`: a host's. `peer`: its number. `key`: receives the 32 bytes of its key; may be null.
+        ///
+        ///  Returns as `theta_session_ban`, and THETA_E_PEER_UNKNOWN. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_ban_peer", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_ban_peer(theta_session session, uint peer, byte* key);
+
+        /// <summary>
+        ///  Lets a banned key in again, by what admits it. A key that was not banned is no error.
+        ///
+        ///  `session`: a host's. `key`: 32 bytes.
+        ///
+        ///  Returns as `theta_session_ban`. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_unban", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_unban(theta_session session, byte* key);
+
+        /// <summary>
+        ///  Invites with what they are bound to, and bans, as bytes for `theta_host_config.admission` of the document's next
+        ///  host. The secrets of the invites are in it: keep it as you keep keys, after each change and each INVITE_BOUND event.
+        ///
+        ///  `session`: a host's. `out`: `capacity` bytes, or null with capacity 0 to ask for the length, which is at most 9 MiB.
+        ///
+        ///  Returns THETA_OK, THETA_TRUNCATED, THETA_E_NULL, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE,
+        ///  THETA_E_PANIC. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_admission", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_admission(theta_session session, byte* @out, ulong capacity, ulong* length);
+
+        /// <summary>
         ///  Spawns an entity with its first values; every peer sees it complete, with the next `theta_session_tick`. A first
         ///  value out of range is clamped, one that is not a number is the field's default.
         ///
@@ -400,7 +481,7 @@ namespace Theta.Interop
         ///
         ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
         ///  THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
-        ///  THETA_E_COMPONENT_COLLISION, THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
+        ///  THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
         ///  taken), THETA_E_LIMIT. [init]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_host", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -580,6 +661,74 @@ namespace Theta.Interop
         [DllImport(__DllName, EntryPoint = "theta_write_commit_report", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_write_commit_report(theta_write write, theta_write_report* report);
 
+    }
+
+    /// <summary>
+    ///  An invite to make. Input; begins with its size.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe partial struct theta_invite_desc
+    {
+        /// <summary>
+        ///  `sizeof(theta_invite_desc)`.
+        /// </summary>
+        public uint struct_size;
+        /// <summary>
+        ///  The highest role it grants, `THETA_ROLE_*`; never admin.
+        /// </summary>
+        public uint role;
+        /// <summary>
+        ///  From when on it lets nobody in, in seconds of Unix time; 0 = 24 hours from now.
+        /// </summary>
+        public ulong expires_unix_s;
+        /// <summary>
+        ///  Where the host can be reached from outside, `host:port`, UTF-8, at most 256 bytes; empty = the listening address.
+        /// </summary>
+        public byte* endpoint;
+        /// <summary>
+        ///  Bytes of `endpoint`.
+        /// </summary>
+        public uint endpoint_length;
+        /// <summary>
+        ///  How many keys it admits, 1 to 256; 0 = 1.
+        /// </summary>
+        public uint uses;
+    }
+
+    /// <summary>
+    ///  An invite that was made. Element of an array with an element size.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe partial struct theta_invite_info
+    {
+        /// <summary>
+        ///  Its id.
+        /// </summary>
+        public fixed byte id[16];
+        /// <summary>
+        ///  The highest role it grants, `THETA_ROLE_*`.
+        /// </summary>
+        public uint role;
+        /// <summary>
+        ///  How many keys it admits.
+        /// </summary>
+        public uint uses;
+        /// <summary>
+        ///  How many keys it is bound to already.
+        /// </summary>
+        public uint used;
+        /// <summary>
+        ///  1 when it was revoked.
+        /// </summary>
+        public uint is_revoked;
+        /// <summary>
+        ///  From when on it lets nobody in, in seconds of Unix time.
+        /// </summary>
+        public ulong expires_unix_s;
+        /// <summary>
+        ///  Zero.
+        /// </summary>
+        public fixed ulong reserved[2];
     }
 
     /// <summary>
@@ -1335,7 +1484,7 @@ namespace Theta.Interop
         /// </summary>
         public uint basis;
         /// <summary>
-        ///  The highest role of peers without a member ticket, `THETA_ROLE_*`; 0 = editor.
+        ///  The highest role of peers without a ticket (dev mode, bearer tokens), `THETA_ROLE_*`; 0 = editor.
         /// </summary>
         public uint default_role;
         /// <summary>
@@ -1354,6 +1503,14 @@ namespace Theta.Interop
         ///  32 bytes: the document's id; null = SHA-256 of the authority's public key.
         /// </summary>
         public byte* document_id;
+        /// <summary>
+        ///  Invites and bans to begin with: what `theta_session_admission` gave, or null for none.
+        /// </summary>
+        public byte* admission;
+        /// <summary>
+        ///  Bytes of `admission`.
+        /// </summary>
+        public ulong admission_length;
     }
 
     /// <summary>
@@ -1410,6 +1567,19 @@ namespace Theta.Interop
         ///  How long the handshake may take, in milliseconds, at most 60000; 0 = 5000.
         /// </summary>
         public uint handshake_timeout_ms;
+        /// <summary>
+        ///  A token for the host's outside verifier, at most 8192 bytes, shown instead of what the ticket has and only to a host
+        ///  that has proved itself; null for none.
+        /// </summary>
+        public byte* bearer;
+        /// <summary>
+        ///  Bytes of `bearer`.
+        /// </summary>
+        public uint bearer_length;
+        /// <summary>
+        ///  Zero.
+        /// </summary>
+        public uint reserved;
     }
 
     /// <summary>
@@ -1592,8 +1762,8 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_EVENT_STATE_CHANGED = 1;
         /// <summary>
-        /// Host: peer asks to join, code = the role its ticket grants, text = its application bytes. With
-        /// THETA_HOST_MANUAL_ADMISSION answer with `theta_session_admit` or `theta_session_deny`.
+        /// Host: peer asks to join, code = the role its ticket grants, text = its application bytes, value = the text id of its
+        /// bearer token, 0 without one. With THETA_HOST_MANUAL_ADMISSION, or with a token, answer with `theta_session_admit` or `theta_session_deny`.
         /// </summary>
         public const uint THETA_EVENT_JOIN_REQUEST = 2;
         /// <summary>
@@ -1662,6 +1832,11 @@ namespace Theta.Interop
         /// Host: a member has the world and follows it: peer.
         /// </summary>
         public const uint THETA_EVENT_PEER_LIVE = 18;
+        /// <summary>
+        /// Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
+        /// `theta_session_admission` now.
+        /// </summary>
+        public const uint THETA_EVENT_INVITE_BOUND = 21;
         /// <summary>
         /// The newest complete tick.
         /// </summary>
@@ -1875,6 +2050,11 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_HOST_MANUAL_ADMISSION = 2;
         /// <summary>
+        /// Host flag: peers may come with a bearer token for an outside verifier. Each raises a JOIN_REQUEST event, which waits for
+        /// `theta_session_admit` or `theta_session_deny`.
+        /// </summary>
+        public const uint THETA_HOST_BEARER = 4;
+        /// <summary>
         /// Join flag: after ADMITTED the snapshot waits for `theta_session_loaded`.
         /// </summary>
         public const uint THETA_JOIN_MANUAL_LOADED = 1;
@@ -1906,6 +2086,10 @@ namespace Theta.Interop
         /// A call on the session panicked; it answers nothing but info, poll and destroy.
         /// </summary>
         public const uint THETA_STATE_FAULTED = 7;
+        /// <summary>
+        /// Longest bearer token, in bytes.
+        /// </summary>
+        public const uint THETA_MAX_BEARER_BYTES = 8192;
         /// <summary>
         /// Done.
         /// </summary>

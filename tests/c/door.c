@@ -1,0 +1,182 @@
+/* Who gets in beside those who have a member ticket, and who does not: invites, bans, bearer tokens, and the state that
+   goes from one host to the next. */
+#include "world.h"
+
+#define INVITE_USED 68
+#define ADMISSION_REFUSED 70
+#define BANNED 71
+
+static theta_runtime runtime;
+static theta_registry registry;
+static theta_session host;
+static uint32_t asked;
+static char token[64];
+static uint8_t bound[48];
+static uint32_t bound_length;
+
+static void drain_host(void) {
+  theta_event events[8];
+  uint32_t count = 0, index, tick;
+  uint64_t length = 0;
+  CHECK_OK(theta_session_tick(host, &tick));
+  while (theta_session_poll(host, events, sizeof events[0], 8, &count) >= 0 && count > 0) {
+    for (index = 0; index < count; ++index) {
+      const theta_event *event = &events[index];
+      if (event->kind == THETA_EVENT_JOIN_REQUEST) {
+        asked = event->peer;
+        if (CHECK(event->value != 0)) {
+          CHECK_OK(theta_session_text(host, (uint32_t)event->value, (uint8_t *)token, sizeof token - 1, &length));
+        }
+      }
+      if (event->kind == THETA_EVENT_INVITE_BOUND) {
+        bound_length = event->text_length;
+        CHECK_OK(theta_session_text(host, event->text_id, bound, sizeof bound, &length));
+      }
+    }
+  }
+}
+
+/* Joins under a key of its own; the caller ends the session. */
+static theta_session join(const char *ticket, uint64_t length, uint8_t who, const char *bearer) {
+  theta_join_config config = THETA_JOIN_CONFIG_INIT;
+  theta_session session = {0};
+  uint8_t seed[32];
+  memset(seed, who, sizeof seed);
+  config.ticket = ticket;
+  config.ticket_length = (uint32_t)length;
+  config.identity_seed = seed;
+  config.bearer = (const uint8_t *)bearer;
+  config.bearer_length = bearer == NULL ? 0 : (uint32_t)strlen(bearer);
+  CHECK_OK(theta_session_join(runtime, registry, &config, &session));
+  return session;
+}
+
+/* Runs until the session is live or over: its disconnect code, 0 when it is live. */
+static uint32_t outcome(theta_session session) {
+  const uint64_t end = theta_now_ns() + PATIENCE_NS;
+  theta_session_info info = THETA_SESSION_INFO_INIT;
+  do {
+    drain_host();
+    sleep_ms(2);
+    CHECK_OK(theta_session_info_get(session, &info));
+  } while (info.state != THETA_STATE_LIVE && info.state != THETA_STATE_CLOSED && theta_now_ns() < end);
+  CHECK(info.state == THETA_STATE_LIVE || info.state == THETA_STATE_CLOSED);
+  return info.state == THETA_STATE_LIVE ? 0 : info.disconnect_code;
+}
+
+static uint32_t comes(const char *ticket, uint64_t length, uint8_t who) {
+  const theta_session session = join(ticket, length, who, NULL);
+  const uint32_t code = outcome(session);
+  CHECK_OK(theta_session_destroy(session));
+  return code;
+}
+
+static void invites_and_bans(void) {
+  theta_invite_desc desc = THETA_INVITE_DESC_INIT;
+  theta_invite_info infos[2];
+  theta_session_info info = THETA_SESSION_INFO_INIT;
+  char ticket[1024];
+  uint8_t id[16], key[32], seed[32];
+  uint64_t length = 0, end;
+  uint32_t count = 0;
+  theta_session guest;
+  desc.role = THETA_ROLE_ADMIN;
+  CHECK_STATUS(theta_session_create_invite(host, &desc, id, ticket, sizeof ticket, &length), THETA_E_RANGE);
+  desc.role = THETA_ROLE_VIEWER;
+  CHECK_STATUS(theta_session_create_invite(host, &desc, id, ticket, 1023, &length), THETA_E_RANGE);
+  desc.uses = 257;
+  CHECK_STATUS(theta_session_create_invite(host, &desc, id, ticket, sizeof ticket, &length), THETA_E_RANGE);
+  desc.uses = 0;
+  CHECK_OK(theta_session_create_invite(host, &desc, id, ticket, sizeof ticket, &length));
+  CHECK_OK(theta_session_invites(host, infos, sizeof infos[0], 2, &count));
+  CHECK(count == 1 && memcmp(infos[0].id, id, 16) == 0 && infos[0].uses == 1 && infos[0].used == 0);
+  CHECK(infos[0].role == THETA_ROLE_VIEWER && infos[0].is_revoked == 0);
+
+  guest = join(ticket, length, 1, NULL);
+  CHECK(outcome(guest) == 0);
+  CHECK_OK(theta_session_info_get(guest, &info));
+  CHECK(info.role == THETA_ROLE_VIEWER);
+  memset(seed, 1, sizeof seed);
+  CHECK_OK(theta_identity_public_key(seed, key));
+  CHECK(bound_length == 48 && memcmp(bound, id, 16) == 0 && memcmp(bound + 16, key, 32) == 0);
+  CHECK(comes(ticket, length, 2) == INVITE_USED);
+  CHECK_OK(theta_session_invites(host, infos, sizeof infos[0], 2, &count));
+  CHECK(count == 1 && infos[0].used == 1);
+
+  memset(key, 0, sizeof key);
+  CHECK_STATUS(theta_session_ban_peer(host, 99, key), THETA_E_PEER_UNKNOWN);
+  CHECK_OK(theta_session_ban_peer(host, info.local_peer, key));
+  end = theta_now_ns() + PATIENCE_NS;
+  do {
+    drain_host();
+    sleep_ms(2);
+    CHECK_OK(theta_session_info_get(guest, &info));
+  } while (info.state != THETA_STATE_CLOSED && theta_now_ns() < end);
+  CHECK(info.disconnect_code == BANNED);
+  CHECK_OK(theta_session_destroy(guest));
+  CHECK(comes(ticket, length, 1) == BANNED);
+  CHECK_OK(theta_session_unban(host, key));
+  CHECK(comes(ticket, length, 1) == 0);
+  CHECK_OK(theta_session_revoke_invite(host, id));
+  CHECK(comes(ticket, length, 1) == INVITE_USED);
+  memset(id, 0, sizeof id);
+  CHECK_STATUS(theta_session_revoke_invite(host, id), THETA_E_TICKET);
+  CHECK_OK(theta_session_ban(host, key));
+}
+
+static void a_token_is_judged_here(void) {
+  char ticket[1024];
+  uint64_t length = 0, end;
+  theta_session guest;
+  CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &length));
+  guest = join(ticket, length, 5, "signed elsewhere");
+  end = theta_now_ns() + PATIENCE_NS;
+  while (asked == 0 && theta_now_ns() < end) {
+    drain_host();
+    sleep_ms(2);
+  }
+  CHECK(strcmp(token, "signed elsewhere") == 0);
+  CHECK_OK(theta_session_deny(host, asked, "not by us", 9));
+  CHECK(outcome(guest) == ADMISSION_REFUSED);
+  CHECK_OK(theta_session_destroy(guest));
+}
+
+int main(void) {
+  theta_runtime_config runtime_config = THETA_RUNTIME_CONFIG_INIT;
+  theta_host_config host_config = THETA_HOST_CONFIG_INIT;
+  theta_shutdown_report report = THETA_SHUTDOWN_REPORT_INIT;
+  uint8_t state[4096];
+  uint8_t seed[32];
+  char ticket[1024];
+  uint64_t component, length = 0, kept = 0;
+  theta_session joined;
+  runtime_config.abi_version = THETA_ABI_VERSION;
+  if (!CHECK_OK(theta_runtime_create(&runtime_config, &runtime))) return finish();
+  CHECK_OK(theta_registry_create(runtime, &registry));
+  CHECK_OK(add_body(registry, &component));
+  memset(seed, 9, sizeof seed);
+  host_config.flags = THETA_HOST_DEV_MODE | THETA_HOST_BEARER;
+  host_config.authority_seed = seed;
+  if (!CHECK_OK(theta_session_host(runtime, registry, &host_config, &host))) return finish();
+  invites_and_bans();
+  a_token_is_judged_here();
+
+  /* The next host of the document knows who was banned. */
+  CHECK_STATUS(theta_session_admission(host, NULL, 0, &kept), THETA_TRUNCATED);
+  if (!CHECK(kept > 0 && kept <= sizeof state)) return finish();
+  CHECK_OK(theta_session_admission(host, state, sizeof state, &kept));
+  CHECK_OK(theta_session_destroy(host));
+  host_config.admission = state;
+  host_config.admission_length = kept - 1;
+  CHECK_STATUS(theta_session_host(runtime, registry, &host_config, &host), THETA_E_TICKET);
+  host_config.admission_length = kept;
+  CHECK_OK(theta_session_host(runtime, registry, &host_config, &host));
+  CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &length));
+  CHECK(comes(ticket, length, 1) == BANNED);
+  CHECK(comes(ticket, length, 3) == 0);
+  joined = join(ticket, length, 4, NULL);
+  CHECK_STATUS(theta_session_ban(joined, seed), THETA_E_WRONG_ROLE);
+  CHECK_OK(theta_runtime_shutdown(runtime, 10000, &report));
+  CHECK(report.threads_left == 0);
+  return finish();
+}
