@@ -21,16 +21,17 @@ ticks() { awk 'BEGIN { for (t = 1; t <= 100; t++) printf "%d %016x\n", t, t * 7 
 
 /// A host that speaks, hashes a hundred ticks and ends when it is told to.
 const HOST: &str = r#"
-ticks >"$hashes"
 trap 'echo "{\"ok\":true,\"seconds\":1,\"tick_hz\":90,\"deadline_misses\":0,\"entities\":402,\"entities_moved\":9,\"peers\":[{\"name\":\"cpp-0\",\"inputs_received\":90},{\"name\":\"csharp-1\",\"inputs_received\":90}]}" >"$report"; exit 0' TERM
+ticks >"$hashes"
 while :; do
   echo "status kind=server tick=100 deadline_misses=0 entities=402 entities_moved=9"
   sleep 0.1
 done
 "#;
 
-/// A client that saw all of it.
+/// A client that saw all of it. It is not done before the host has begun, as a real one cannot be.
 const CLIENT: &str = r#"
+while [ ! -s "${hashes%/*}/host.hashes" ]; do sleep 0.02; done
 echo "status kind=client name=$name state=live tick=100 complete_ticks=100 started_ticks=100"
 ticks >"$hashes"
 echo "{\"name\":\"$name\",\"language\":\"cpp\",\"transport\":\"quic\",\"pose_error_mm_p50\":1,\"pose_error_mm_p99\":2,\"complete_ticks\":100,\"started_ticks\":100}" >"$report"
