@@ -46,6 +46,12 @@ if [ -n "$LIBDIR" ]; then
   "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Werror -I "$(dirname "$(dirname "$HEADER")")" \
     -o "$WORK/c_peer" "$HERE/tests/peer.c" -L "$WORK" -l:libtheta_sdk.so.0
   export THETA_C_PEER="$WORK/c_peer"
+  # Peers in C++ and Rust that know a component of C#'s from tables of their own.
+  "${CXX:-c++}" -std=c++17 -Wall -Wextra -pedantic -Werror -I "$(dirname "$(dirname "$HEADER")")" -I "$ROOT/bindings/cpp/include" \
+    -o "$WORK/cpp_peer" "$HERE/tests/table_peer.cpp" -L "$WORK" -l:libtheta_sdk.so.0
+  (cd "$ROOT" && cargo build --quiet -p theta-sdk --example table_peer)
+  rust_target=$(cd "$ROOT" && cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+  export THETA_CPP_PEER="$WORK/cpp_peer" THETA_RUST_PEER="$rust_target/debug/examples/table_peer"
 else
   echo "no library was given: live tests are left out"
   exclude=(-exclude:Live)

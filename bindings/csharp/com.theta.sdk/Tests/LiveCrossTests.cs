@@ -2,11 +2,9 @@
 // arrives must be the same bits, padding and all.
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Threading;
 using NUnit.Framework;
 
 namespace Theta.Tests
@@ -24,7 +22,7 @@ namespace Theta.Tests
                 Assert.Ignore("THETA_C_PEER is not set: test.sh compiles the program.");
             }
             using (Loopback link = new Loopback().Live())
-            using (CPeer peer = new CPeer(program, link.Host.Ticket()))
+            using (PeerProgram peer = new PeerProgram(program, link.Host.Ticket()))
             {
                 EntityId entity;
                 AllKinds written = LiveValueTests.Sample(new EntityId(1UL << 33 | 5), 1);
@@ -49,12 +47,12 @@ namespace Theta.Tests
                         Assert.AreEqual(ThetaStatus.Ok, frame.Read(link.Kinds, rows, out count));
                         Assert.AreEqual(ThetaStatus.Ok, frame.ReadQuantised(link.Kinds, lanes, out count));
                     }
-                    Dictionary<string, string> seen = peer.Ask(link, info.Tick);
+                    Dictionary<string, string> seen = peer.Ask(link, info.Tick + " " + link.Kinds.Lanes);
 
                     // Both programs gave the library zeroed memory, so what it leaves between the fields is zero in both.
                     Assert.AreEqual(
-                        Hex(MemoryMarshal.AsBytes(new ReadOnlySpan<AllKinds>(rows))), seen["bytes"], "the struct as memory");
-                    Assert.AreEqual(Hex(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(lanes))), seen["lanes"]);
+                        PeerProgram.Hex(MemoryMarshal.AsBytes(new ReadOnlySpan<AllKinds>(rows))), seen["bytes"], "the struct as memory");
+                    Assert.AreEqual(PeerProgram.Hex(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(lanes))), seen["lanes"]);
                     Assert.AreEqual(
                         link.Registry.SchemaHash.ToString("x16"), seen["schema"], "one schema, declared twice");
                     Assert.AreEqual(info.Fold.ToString("x16"), seen["fold"]);
@@ -83,7 +81,7 @@ namespace Theta.Tests
             Assert.AreEqual(written.D3.X, Number(seen["d3.x"]), 0.0006);
             Assert.AreEqual(Math.Abs(written.Q.Y), Math.Abs(Number(seen["q.y"])), 0.0002);
             Assert.AreEqual(written.Target.Bits.ToString(), seen["target"]);
-            Assert.AreEqual(Hex(Encoding.UTF8.GetBytes(written.Label.ToString())), seen["label"]);
+            Assert.AreEqual(PeerProgram.Hex(Encoding.UTF8.GetBytes(written.Label.ToString())), seen["label"]);
             Assert.AreEqual("00ff" + written.Longs.Items[2].ToString("x2"), seen["blob"]);
             Assert.AreEqual(written.Floats.Length.ToString(), seen["floats"]);
             Assert.AreEqual(written.Floats.Items[1], Number(seen["floats.1"]), 0.26);
@@ -94,70 +92,6 @@ namespace Theta.Tests
         private static double Number(string text)
         {
             return double.Parse(text, CultureInfo.InvariantCulture);
-        }
-
-        private static string Hex(ReadOnlySpan<byte> bytes)
-        {
-            StringBuilder text = new StringBuilder(bytes.Length * 2);
-            foreach (byte b in bytes)
-            {
-                text.Append(b.ToString("x2"));
-            }
-            return text.ToString();
-        }
-
-        /// <summary>The program in C: it is told a tick and a number of lanes, and answers with lines "name value", then "end".</summary>
-        private sealed class CPeer : IDisposable
-        {
-            private readonly Process _process;
-
-            internal CPeer(string program, string ticket)
-            {
-                _process = Process.Start(new ProcessStartInfo(program, ticket)
-                {
-                    UseShellExecute = false,
-                    RedirectStandardInput = true,
-                    RedirectStandardOutput = true,
-                });
-            }
-
-            internal Dictionary<string, string> Ask(Loopback link, uint tick)
-            {
-                Dictionary<string, string> answer = new Dictionary<string, string>();
-                bool isWhole = false;
-                // The program waits for the host, which this thread drives; so another one waits for the program.
-                Thread reader = new Thread(delegate()
-                {
-                    _process.StandardInput.WriteLine(tick + " " + link.Kinds.Lanes);
-                    _process.StandardInput.Flush();
-                    for (string line = _process.StandardOutput.ReadLine(); line != null; line = _process.StandardOutput.ReadLine())
-                    {
-                        int space = line.IndexOf(' ');
-                        if (space < 0)
-                        {
-                            isWhole = line == "end";
-                            return;
-                        }
-                        answer[line.Substring(0, space)] = line.Substring(space + 1);
-                    }
-                });
-                reader.IsBackground = true;
-                reader.Start();
-                link.Until(delegate { return !reader.IsAlive; }, "the program in C has answered");
-                reader.Join();
-                Assert.IsTrue(isWhole, "the program in C gave up: " + (answer.ContainsKey("error") ? answer["error"] : "?"));
-                return answer;
-            }
-
-            public void Dispose()
-            {
-                _process.StandardInput.Close();
-                if (!_process.WaitForExit(Loopback.TimeoutMs))
-                {
-                    _process.Kill();
-                }
-                _process.Dispose();
-            }
         }
     }
 }

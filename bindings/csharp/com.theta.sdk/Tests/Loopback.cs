@@ -25,14 +25,27 @@ namespace Theta.Tests
         {
         }
 
-        internal Loopback(ThetaHostOptions hosting, ThetaJoinOptions joining)
+        /// <summary>With other components than the tests' own.</summary>
+        internal Loopback(Action<ThetaRegistry> components)
+            : this(new ThetaHostOptions { DevMode = true }, new ThetaJoinOptions(), components)
+        {
+        }
+
+        internal Loopback(ThetaHostOptions hosting, ThetaJoinOptions joining, Action<ThetaRegistry> components = null)
         {
             Runtime = ThetaRuntime.Create();
             try
             {
                 Registry = Runtime.CreateRegistry();
-                Cube = Registry.Add<DemoCube>();
-                Kinds = Registry.Add<AllKinds>();
+                if (components == null)
+                {
+                    Cube = Registry.Add<DemoCube>();
+                    Kinds = Registry.Add<AllKinds>();
+                }
+                else
+                {
+                    components(Registry);
+                }
                 Host = Runtime.Host(Registry, hosting);
                 uint tick;
                 Host.Tick(out tick);
