@@ -32,12 +32,12 @@ lint_crypto() {
 }
 
 lint_header() {
-  local header="$ROOT/include/theta/theta.h" flags=(-Wall -Wextra -pedantic -Werror -fsyntax-only -I "$ROOT/include")
+  local headers=("$ROOT/include/theta/theta.h" "$ROOT/include/theta/theta_experimental.h") flags=(-Wall -Wextra -pedantic -Werror -fsyntax-only -I "$ROOT/include")
   local standard use
   use=$(mktemp -d)
   # shellcheck disable=SC2064  # the folder of now
   trap "rm -rf '$use'" EXIT
-  lint_header_use "$header" >"$use/use.c"
+  lint_header_use "${headers[@]}" >"$use/use.c"
   cp "$use/use.c" "$use/use.cpp"
   for standard in c99 c11; do
     gcc -std=$standard "${flags[@]}" "$use/use.c"
@@ -53,11 +53,11 @@ lint_header() {
 
 # A program that uses every initialiser and every constant: a macro is not compiled until somebody uses it.
 lint_header_use() {
-  printf '#include <theta/theta.h>\n#include <theta/theta.h>\n\nvoid use(void);\nvoid use(void) {\n'
-  sed -n 's/^#define \(THETA_[A-Z0-9_]*\)_INIT .*/\1/p' "$1" | while read -r name; do
+  printf '#include <theta/theta.h>\n#include <theta/theta_experimental.h>\n#include <theta/theta.h>\n\nvoid use(void);\nvoid use(void) {\n'
+  sed -n 's/^#define \(THETAX\?_[A-Z0-9_]*\)_INIT .*/\1/p' "$@" | while read -r name; do
     printf '  %s v_%s = %s_INIT;\n  (void)v_%s;\n' "${name,,}" "$name" "$name" "$name"
   done
-  sed -n 's/^#define \(THETA_[A-Z0-9_]*\) .*/\1/p' "$1" | grep -vE '_INIT$|^THETA_API$' | while read -r name; do
+  sed -n 's/^#define \(THETAX\?_[A-Z0-9_]*\) .*/\1/p' "$@" | grep -vE '_INIT$|^THETA_API$' | while read -r name; do
     printf '  (void)(%s);\n' "$name"
   done
   printf '}\n'
@@ -67,8 +67,8 @@ lint_header_use() {
 header_functions() {
   awk '
     /^THETA_API/ { declared = 1 }
-    declared && match($0, /theta_[a-z0-9_]+\(/) { print substr($0, RSTART, RLENGTH - 1); declared = 0 }
-  ' "$ROOT/include/theta/theta.h" | LC_ALL=C sort
+    declared && match($0, /thetax?_[a-z0-9_]+\(/) { print substr($0, RSTART, RLENGTH - 1); declared = 0 }
+  ' "$ROOT"/include/theta/theta.h "$ROOT"/include/theta/theta_experimental.h | LC_ALL=C sort
 }
 
 lint_exports() {
@@ -87,13 +87,13 @@ lint_documentation() {
     /^\/\*\*/ { comment = "" }
     { comment = comment "\n" $0 }
     /^THETA_API/ { declared = 1 }
-    declared && match($0, /theta_[a-z0-9_]+\(/) {
+    declared && match($0, /thetax?_[a-z0-9_]+\(/) {
       declared = 0
       name = substr($0, RSTART, RLENGTH - 1)
       if (comment !~ /\[(any|serial|init)\]/) { print name ": its comment ends without its thread class, [any], [serial] or [init]"; bad = 1 }
       comment = ""
     }
-    END { exit bad }' "$ROOT/include/theta/theta.h"
+    END { exit bad }' "$ROOT/include/theta/theta.h" "$ROOT/include/theta/theta_experimental.h"
 }
 
 lint_shell() {

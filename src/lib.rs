@@ -2,5 +2,6 @@
 pub use theta_core as core;
 pub mod compression;
 pub mod ffi;
+pub mod ffi_experimental;
 pub mod runtime;
 pub mod transport;

@@ -30,6 +30,9 @@ struct options {
     std::string report_file;
     std::uint32_t index = 0;
     double seconds = 0;
+    /// From this tick on one value of a cube is wrong here, for the host to find; 0 = never.
+    std::uint32_t divergence_tick = 0;
+    theta::experimental::link_conditions conditions;
     bool live = false;
 };
 
@@ -204,6 +207,12 @@ private:
         hashes_.line(info->tick, *hash);
         first_tick_ = first_tick_.value_or(info->tick);
         last_tick_ = info->tick;
+        if (wanted_.divergence_tick != 0 && info->tick >= wanted_.divergence_tick && !planted_ && live_since_ns_) {
+            planted_ = true;
+            if (auto done = theta::experimental::plant_divergence(session_, known_.cube.id, 1); !done) {
+                return done;
+            }
+        }
 
         if (const auto listed = frame.entities(rows_, known_.avatar); !listed) {
             return listed.error();
@@ -357,6 +366,7 @@ private:
     std::optional<std::int64_t> live_since_ns_;
     std::int64_t began_ns_ = 0;
     theta::peer_id self_ = 0;
+    bool planted_ = false;
 };
 
 /// The ticket from a file that the server may not have written yet.
@@ -387,6 +397,8 @@ int main(int count, char** values) {
     wanted.hash_file = given.text("--hash-file");
     wanted.report_file = given.text("--report");
     wanted.seconds = given.number("--seconds", 0, 0, 1e6);
+    wanted.divergence_tick = static_cast<std::uint32_t>(given.number("--plant-divergence", 0, 0, 4294967295.0));
+    wanted.conditions = conditions_of(given, wanted.index);
     wanted.live = given.flag("--live");
     std::string problem = given.problem();
     if (problem.empty() && wanted.ticket.empty() == ticket_file.empty()) {
@@ -414,6 +426,9 @@ int main(int count, char** values) {
     auto runtime = theta::runtime::create();
     if (!runtime) {
         return failed("client_cpp: cannot start the library", runtime.error());
+    }
+    if (auto bad = theta::experimental::condition_links(*runtime, wanted.conditions); !bad) {
+        return failed("client_cpp: cannot make the network a bad one", bad.error());
     }
     auto registry = theta::registry::create(*runtime);
     if (!registry) {

@@ -23,6 +23,7 @@ namespace Samples
 
         private readonly ThetaClient _session;
         private readonly ThetaComponent<DemoAvatar> _avatar;
+        private readonly ulong _cubeId;
         private readonly Options _options;
         private readonly Motion _motion;
         private readonly TickHasher _hasher;
@@ -35,6 +36,7 @@ namespace Samples
 
         private Frame _held;
         private bool _holds;
+        private bool _hasPlanted;
         private EntityRow[] _rows = new EntityRow[64];
         private EntityId[] _others = new EntityId[64];
         private uint[] _otherIndex = new uint[64];
@@ -61,6 +63,7 @@ namespace Samples
         {
             _session = session;
             _avatar = avatar;
+            _cubeId = cube.Id;
             _options = options;
             _motion = motion;
             _hashes = hashes;
@@ -316,10 +319,25 @@ namespace Samples
                     _hashes.Line(info.Tick, hash);
                     _firstTick = _firstTick == 0 ? info.Tick : _firstTick;
                     _lastTick = info.Tick;
+                    PlantDivergence(info.Tick);
                     return;
                 }
             }
             Fail("tick hash", status);
+        }
+
+        private void PlantDivergence(uint tick)
+        {
+            if (_options.DivergenceTick == 0 || tick < _options.DivergenceTick || _hasPlanted || !IsLive)
+            {
+                return;
+            }
+            _hasPlanted = true;
+            ThetaStatus planted = ThetaExperimental.PlantDivergence(_session, _cubeId, 1);
+            if (planted.IsError())
+            {
+                Fail("thetax_session_plant_divergence", planted);
+            }
         }
 
         private ulong TagFromName(EntityId avatar)

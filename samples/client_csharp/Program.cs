@@ -48,6 +48,11 @@ namespace Samples
             using (ThetaRegistry registry = runtime.CreateRegistry())
             using (HashFile hashes = new HashFile(options.HashFile))
             {
+                ThetaStatus conditioned = ThetaExperimental.ConditionLinks(runtime, options.Conditions);
+                if (conditioned.IsError())
+                {
+                    throw new IOException("cannot make the network a bad one: " + conditioned.Text());
+                }
                 ThetaComponent<DemoCube> cube = registry.Add<DemoCube>();
                 ThetaComponent<DemoAvatar> avatar = registry.Add<DemoAvatar>();
                 ThetaJoinOptions joining = new ThetaJoinOptions

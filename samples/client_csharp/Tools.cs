@@ -27,6 +27,9 @@ namespace Samples
         internal uint Index;
         internal double Seconds;
         internal bool Live;
+        // From this tick on one value of a cube is wrong here, for the host to find; 0 = never.
+        internal uint DivergenceTick;
+        internal Theta.LinkConditions Conditions;
 
         internal static Options Parse(string[] words)
         {
@@ -63,6 +66,18 @@ namespace Samples
                     case "--seconds":
                         options.Seconds = Number(words[i], value, 1e6);
                         break;
+                    case "--loss":
+                        options.Conditions.LossPercent = Number(words[i], value, 100);
+                        break;
+                    case "--latency":
+                        options.Conditions.LatencyMs = Number(words[i], value, 10000);
+                        break;
+                    case "--jitter":
+                        options.Conditions.JitterMs = Number(words[i], value, 10000);
+                        break;
+                    case "--plant-divergence":
+                        options.DivergenceTick = (uint)Number(words[i], value, uint.MaxValue);
+                        break;
                     case "--hash-file":
                         options.HashFile = value;
                         break;
@@ -78,6 +93,7 @@ namespace Samples
             {
                 throw new UsageException("give either --ticket or --ticket-file");
             }
+            options.Conditions.Seed = options.Index;
             options.Name = options.Name ?? "csharp-" + options.Index.ToString(CultureInfo.InvariantCulture);
             return options;
         }

@@ -2,10 +2,12 @@
 #ifndef SAMPLES_TOOLS_HPP
 #define SAMPLES_TOOLS_HPP
 
+#include <theta/experimental.hpp>
 #include <theta/theta.hpp>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -73,6 +75,20 @@ private:
     std::vector<bool> used_;
     std::string problem_;
 };
+
+/// The network that a sample asked for: `--loss PCT --latency MS --jitter MS`, each direction. The seed makes samples of
+/// one session differ.
+inline theta::experimental::link_conditions conditions_of(arguments& given, std::uint64_t seed) {
+    const auto milliseconds = [&](std::string_view name) {
+        return std::chrono::microseconds(std::llround(1000 * given.number(name, 0, 0, 10'000)));
+    };
+    theta::experimental::link_conditions conditions;
+    conditions.loss_percent = given.number("--loss", 0, 0, 100);
+    conditions.latency = milliseconds("--latency");
+    conditions.jitter = milliseconds("--jitter");
+    conditions.seed = seed;
+    return conditions;
+}
 
 namespace detail {
 inline volatile std::sig_atomic_t stop_requested = 0;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ using namespace samples;
 
 constexpr double deadline_ms = 11.1;
 constexpr std::uint32_t ticks_between_readings = 9;
+/// Of divergences that the report lists: one is a bug, and more than these say nothing new.
+constexpr std::size_t most_divergences = 64;
 
 struct options {
     std::string bind_address;
@@ -39,6 +42,14 @@ struct player {
     bool present = true;
     theta::link_statistics link{};
     double seconds_present = 0;
+};
+
+/// Where a player's client held something else than this host.
+struct divergence {
+    theta::peer_id peer;
+    std::uint32_t tick;
+    std::string where;
+    std::optional<double> repaired_tick;
 };
 
 limbs limbs_of(const demo_avatar& avatar) {
@@ -123,14 +134,22 @@ public:
             entry.number("confirmed_tick", one.link.confirmed_tick);
             peers += (peers.empty() ? "" : ", ") + entry.str();
         }
+        std::string divergences;
+        for (const divergence& one : divergences_) {
+            json_object entry;
+            entry.text("name", players_[one.peer].name).number("tick", one.tick).text("where", one.where);
+            entry.number("repaired_tick", one.repaired_tick);
+            divergences += (divergences.empty() ? "" : ", ") + entry.str();
+        }
         json_object report;
-        report.boolean("ok", fine && divergences_ == 0)
+        report.boolean("ok", fine && divergences_.empty())
             .number("seconds", seconds_, 2)
             .number("tick_hz", static_cast<double>(tick_ms_.size()) / seconds_, 2);
         report.number("tick_ms_p50", tick_ms_.percentile(0.50), 3).number("tick_ms_p99", tick_ms_.percentile(0.99), 3);
         report.number("deadline_misses", static_cast<double>(deadline_misses_))
             .number("entities", static_cast<double>(most_entities_));
         report.number("entities_moved", static_cast<double>(physics_.moved())).raw("peers", "[" + peers + "]");
+        report.raw("divergences", "[" + divergences + "]");
         return wanted_.report_file.empty() || write_whole(wanted_.report_file, report.str() + "\n");
     }
 
@@ -176,9 +195,18 @@ private:
         case theta::event_kind::peer_left: return remove_player(event.peer);
         case theta::event_kind::resync: return match_roster();
         case theta::event_kind::diverged:
-            ++divergences_;
+            if (divergences_.size() < most_divergences) {
+                divergences_.push_back({event.peer, event.tick, std::string(event.text), std::nullopt});
+            }
             std::fprintf(stderr, "peer %u diverged at tick %u: %.*s\n", event.peer, event.tick,
                          static_cast<int>(event.text.size()), event.text.data());
+            return {};
+        case theta::event_kind::repaired:
+            for (divergence& one : divergences_) {
+                if (one.peer == event.peer && !one.repaired_tick) {
+                    one.repaired_tick = event.tick;
+                }
+            }
             return {};
         case theta::event_kind::faulted:
             return theta::error{static_cast<theta::code>(event.code), "theta_session_poll", std::string(event.text)};
@@ -355,7 +383,7 @@ private:
     std::vector<theta::peer_info> roster_;
     distribution tick_ms_;
     std::size_t deadline_misses_ = 0;
-    std::size_t divergences_ = 0;
+    std::vector<divergence> divergences_;
     std::size_t most_entities_ = 0;
     double seconds_ = 0;
     std::uint32_t tick_ = 0;

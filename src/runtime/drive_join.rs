@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use theta_core::session::courier::SharedCompressor;
 use theta_core::session::input::InputSample;
 use theta_core::session::{LinkInput, Peer, PeerEvent, PeerOutput, PeerState};
-use theta_core::types::{PeerId, Time};
+use theta_core::types::{ComponentId, PeerId, Time};
 use theta_core::wire::codes::DisconnectCode;
 
 use super::clock::{self, RenderClock};
@@ -25,6 +25,11 @@ pub(super) enum JoinRequest {
     /// Boxed: the ring holds many and most of the time none.
     Input(Box<InputSample>),
     Loaded,
+    /// For tests of what finds divergences.
+    PlantDivergence {
+        component: ComponentId,
+        field: u16,
+    },
 }
 
 /// How often statistics are published and the render clock is steered.
@@ -39,6 +44,7 @@ pub(super) fn compressor() -> Option<SharedCompressor> {
 pub(super) struct JoinDriver {
     peer: Peer,
     endpoint: String,
+    limits: TransportConfig,
     delay_ms: u32,
     requests: rtrb::Consumer<JoinRequest>,
     events: EventSink,
@@ -51,14 +57,14 @@ pub(super) struct JoinDriver {
 impl JoinDriver {
     pub(super) fn new(
         peer: Peer,
-        endpoint: String,
+        (endpoint, limits): (String, TransportConfig),
         delay_ms: u32,
         requests: rtrb::Consumer<JoinRequest>,
         events: EventSink,
         shared: Arc<Shared>,
     ) -> Self {
         let (rtts, divergences, next_report) = (RttRing::default(), 0, Time(0));
-        Self { peer, endpoint, delay_ms, requests, events, shared, rtts, divergences, next_report }
+        Self { peer, endpoint, limits, delay_ms, requests, events, shared, rtts, divergences, next_report }
     }
 
     /// Everything that can be done without waiting.
@@ -74,6 +80,9 @@ impl JoinDriver {
             match request {
                 JoinRequest::Input(sample) => self.peer.send_input(now, *sample),
                 JoinRequest::Loaded => self.peer.loaded(),
+                JoinRequest::PlantDivergence { component, field } => {
+                    self.peer.plant_divergence(component, field);
+                }
             }
         }
         if self.peer.next_wake().is_some_and(|wake| wake <= now) {
@@ -208,11 +217,10 @@ impl JoinDriver {
 }
 
 /// Finds the host and begins the connection. The sentence of an error is for the person who joins.
-async fn connect(endpoint: &str) -> Result<(Transport, ConnectionId), String> {
+async fn connect(endpoint: &str, limits: TransportConfig) -> Result<(Transport, ConnectionId), String> {
     let remote = resolve(endpoint).await?;
     let told = |error: TransportError| error.to_string();
-    let mut transport =
-        Transport::quic_client(any_address_for(remote), TransportConfig::default()).map_err(told)?;
+    let mut transport = Transport::quic_client(any_address_for(remote), limits).map_err(told)?;
     let connection = transport.connect(remote).map_err(told)?;
     Ok((transport, connection))
 }
@@ -233,7 +241,7 @@ impl Drive for JoinDriver {
         let shared = Arc::clone(&self.shared);
         let endpoint = std::mem::take(&mut self.endpoint);
         let connected = tokio::select! {
-            connected = connect(&endpoint) => connected,
+            connected = connect(&endpoint, self.limits.clone()) => connected,
             () = left(&shared) => Err("left before the host was found".to_owned()),
         };
         let (mut transport, connection) = match connected {

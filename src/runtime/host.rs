@@ -150,10 +150,12 @@ pub(super) fn start(
     };
     let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));
     let pin = host.pin();
+    let conditioner = runtime.link_conditioner().clone();
     runtime.launch(move || {
         let limits = TransportConfig {
             // Those who are turned away must get in far enough to be told why.
             max_connections: usize::from(max_peers) + 32,
+            conditioner,
             ..TransportConfig::default()
         };
         let transport = Transport::quic_server(bind, limits)?;

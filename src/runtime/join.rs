@@ -7,7 +7,7 @@ use theta_core::session::handshake::{ClientTerms, supported_capabilities};
 use theta_core::session::input::InputSample;
 use theta_core::session::ticket::Ticket;
 use theta_core::session::{Peer, PeerConfig};
-use theta_core::types::{PeerId, Tick};
+use theta_core::types::{ComponentId, PeerId, Tick};
 use theta_core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES, MAX_NAME_BYTES};
 
 use super::clock::{self, TickPacer};
@@ -19,6 +19,7 @@ use super::published::{
 };
 use super::sampler::Sampler;
 use super::{Runtime, RuntimeError, identity, random_seed};
+use crate::transport::TransportConfig;
 
 const RING_REQUESTS: usize = 64;
 const DEFAULT_INTERPOLATION_DELAY_MS: u32 = 50;
@@ -113,13 +114,15 @@ pub(super) fn start(
         idle_timeout_ms: IDLE_TIMEOUT_MS,
     };
     let peer = Peer::new(config, Arc::clone(&schema), clock::now(), random_seed()?, compressor());
+    let limits =
+        TransportConfig { conditioner: runtime.link_conditioner().clone(), ..TransportConfig::default() };
     runtime.launch(move || {
         let (sink, events) = event::channel();
         let standing = Standing::default();
         let shared =
             Shared::new(false, schema, sink.dropped_count(), document_id, authority_key, None, standing);
         let (requests, asked) = rtrb::RingBuffer::new(RING_REQUESTS);
-        let driver = JoinDriver::new(peer, endpoint, delay_ms, asked, sink, Arc::clone(&shared));
+        let driver = JoinDriver::new(peer, (endpoint, limits), delay_ms, asked, sink, Arc::clone(&shared));
         let session = JoinSession {
             requests,
             events,
@@ -168,6 +171,20 @@ impl JoinSession {
     pub fn loaded(&mut self) {
         let _ = self.requests.push(JoinRequest::Loaded);
         self.shared.wake.notify_one();
+    }
+
+    /// Makes this session hold something else than its host in one field, for tests of whoever must notice: see
+    /// [`theta_core::replication::Replica::plant_divergence`]. Happens soon after the call, on the I/O thread; without
+    /// effect when nothing has the field. [`RuntimeError::NotLive`] before the world is here.
+    pub fn plant_divergence(&mut self, component: ComponentId, field: u16) -> Result<(), RuntimeError> {
+        match self.shared.state() {
+            SessionState::Live => {}
+            state if state.is_over() => return Err(RuntimeError::Disconnected),
+            _ => return Err(RuntimeError::NotLive),
+        }
+        let pushed = self.requests.push(JoinRequest::PlantDivergence { component, field });
+        self.shared.wake.notify_one();
+        pushed.map_err(|_| RuntimeError::Limit { what: "requests that wait", limit: RING_REQUESTS })
     }
 
     /// How many ticks are due at this time of [`super::now_ns`], at most `cap`; they count as run. None before we are

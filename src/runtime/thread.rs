@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::event::{EventKind, EventSink};
 use super::published::{SessionState, Shared};
 use super::{MAX_SESSIONS, RuntimeError};
+use crate::transport::LinkConditioner;
 
 /// The name of the thread, as debuggers and reports show it.
 const THREAD_NAME: &str = "theta-io";
@@ -63,6 +64,7 @@ struct Stop {
 /// One I/O thread (or none) and the sessions on it. Dropping it is as [`Runtime::detach`].
 pub struct Runtime {
     running: Mutex<Option<Running>>,
+    conditioner: LinkConditioner,
 }
 
 impl core::fmt::Debug for Runtime {
@@ -96,7 +98,15 @@ impl Runtime {
                 .map_err(RuntimeError::Thread)?;
             Mode::Thread { stop, done, thread }
         };
-        Ok(Self { running: Mutex::new(Some(Running { handle, sessions: Vec::new(), mode })) })
+        let running = Running { handle, sessions: Vec::new(), mode };
+        Ok(Self { running: Mutex::new(Some(running)), conditioner: LinkConditioner::default() })
+    }
+
+    /// The network that the sockets of all sessions of this runtime are on, to make it a bad one: each packet is subject
+    /// to it on its way out and on its way in, also those of sessions that run already. A link is as bad as both its
+    /// ends make it together.
+    pub const fn link_conditioner(&self) -> &LinkConditioner {
+        &self.conditioner
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {

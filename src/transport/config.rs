@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use theta_core::types::Lane;
 
+use super::conditioner::LinkConditioner;
+
 /// Bulk lanes with this ordinal or a higher one carry assets and yield to those below, which carry snapshots.
 pub const FIRST_ASSET_ORDINAL: u16 = 0x8000;
 
@@ -41,6 +43,8 @@ pub struct TransportConfig {
     pub bulk_queue_bytes: usize,
     /// What one datagram lane may hold of one batch, in bytes.
     pub datagram_queue_bytes: usize,
+    /// A bad network on purpose, under QUIC at the socket; does nothing until it is told to.
+    pub conditioner: LinkConditioner,
 }
 
 impl Default for TransportConfig {
@@ -58,6 +62,7 @@ impl Default for TransportConfig {
             replication_queue_bytes: 4 << 20,
             bulk_queue_bytes: 64 << 20,
             datagram_queue_bytes: 256 << 10,
+            conditioner: LinkConditioner::default(),
         }
     }
 }

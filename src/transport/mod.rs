@@ -25,6 +25,7 @@
 //! | file | concern |
 //! |---|---|
 //! | `config` | every limit, in one table |
+//! | `conditioner` | loss, latency and jitter on purpose |
 //! | `fault` | why a transport ends a connection, and the code it gives |
 //! | `link` | one connection as the commands see it |
 //! | `outbox` | bounded queue of a reliable lane |
@@ -33,6 +34,7 @@
 //! | [`quic`] | QUIC by quinn |
 //! | [`memory`] | two ends in one process |
 
+mod conditioner;
 mod config;
 mod datagrams;
 mod fault;
@@ -53,6 +55,7 @@ use theta_core::types::Lane;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
+pub use conditioner::{ConditionerCounters, LinkConditioner, LinkConditions, MAX_CONDITION_US};
 pub use config::TransportConfig;
 pub use fault::Fault;
 

@@ -12,6 +12,7 @@ library=${THETA_LIBRARY_DIR:-$root/target/debug}
 include=${THETA_INCLUDE_DIR:-$root/include}
 build=${THETA_BUILD_DIR:-$root/target/tests/c}
 header=$include/theta/theta.h
+experimental=$include/theta/theta_experimental.h
 cc=${CC:-cc}
 cxx=${CXX:-c++}
 passed=0
@@ -78,8 +79,8 @@ classes() {
     /^\/\*\*/ { class = "" }
     match($0, /\[(any|serial|init)\]/) { class = substr($0, RSTART + 1, RLENGTH - 2) }
     /^THETA_API/ { declared = 1 }
-    declared && match($0, /theta_[a-z0-9_]+\(/) { declared = 0; print substr($0, RSTART, RLENGTH - 1), class }
-  ' "$header"
+    declared && match($0, /thetax?_[a-z0-9_]+\(/) { declared = 0; print substr($0, RSTART, RLENGTH - 1), class }
+  ' "$header" "$experimental"
 }
 python3 - "$root" "$build" "$header" <<'PYTHON'
 import json, re, sys
@@ -114,12 +115,13 @@ example_of() { awk '/^```/ { inside = ($0 == "```c"); next } inside' "$1"; }
 example_of "$root/docs/c-api.md" >"$build/example.c"
 example_of "$root/README.md" >"$build/readme.c"
 
-# Exactly the header's functions leave the library: no data, nobody else's symbols.
+# Exactly the headers' functions leave the library: no data, nobody else's symbols.
+all_functions() { grep -ohE '\bthetax?_[a-z0-9_]+\(' "$header" "$experimental" | tr -d '(' | sort -u; }
 exported=$(nm -D --defined-only "$library/libtheta_sdk.so" | awk '{print $2, $3}' | sed 's/@.*//' | sort)
-if [ "$exported" = "$(functions | sed 's/^/T /' | sort)" ]; then
+if [ "$exported" = "$(all_functions | sed 's/^/T /' | sort)" ]; then
   result OK "exports"
 else
-  result BAD "exports differ from the header: $(diff <(functions | sed 's/^/T /' | sort) <(echo "$exported") | grep '^[<>]' | head -n 10)"
+  result BAD "exports differ from the headers: $(diff <(all_functions | sed 's/^/T /' | sort) <(echo "$exported") | grep '^[<>]' | head -n 10)"
 fi
 if command -v readelf >/dev/null; then
   found=$(readelf -d "$library/libtheta_sdk.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
@@ -135,6 +137,7 @@ compile "$cc" handles "$here/handles.c" -std=c99 -D_POSIX_C_SOURCE=200809L && ru
 compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
 compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
 compile "$cc" door "$here/door.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run door
+compile "$cc" experimental "$here/experimental.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run experimental
 compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
 
 # The page: its program runs, and its table has the header's functions.

@@ -25,6 +25,7 @@
 #define min(a, b) static_assert(false, "an engine's macro was expanded")
 #define max(a, b) static_assert(false, "an engine's macro was expanded")
 
+#include <theta/experimental.hpp>
 #include <theta/theta.hpp>
 
 namespace {

@@ -18,7 +18,7 @@ use theta_sdk::runtime::{
     EventKind, JoinOptions, JoinSession, LinkStatistics, Runtime, RuntimeError, Sampler, SessionState, now_ns,
 };
 
-use crate::components::Avatar;
+use crate::components::{Avatar, Cube};
 use crate::motion::{Limb, Motion};
 use crate::report::{Distribution, Report, rounded, shown};
 use crate::tick_hash::TickHasher;
@@ -67,6 +67,8 @@ pub struct BotOptions {
     pub report: Option<PathBuf>,
     /// A status line a second.
     pub live: bool,
+    /// From this tick on one value of a cube is wrong here, for the host to find; zero = never.
+    pub divergence_tick: u32,
 }
 
 /// An avatar that is not our own.
@@ -107,6 +109,7 @@ pub struct Bot {
     first_tick: Option<u32>,
     last_tick: Option<u32>,
     closed: bool,
+    has_planted: bool,
 }
 
 /// The number after the last `-` of a name, of at most five digits as everywhere.
@@ -198,6 +201,7 @@ impl Bot {
             first_tick: None,
             last_tick: None,
             closed: false,
+            has_planted: false,
         })
     }
 
@@ -249,6 +253,11 @@ impl Bot {
         }
         self.first_tick.get_or_insert(tick);
         self.last_tick = Some(tick);
+        let divergence_tick = self.options.divergence_tick;
+        if divergence_tick > 0 && tick >= divergence_tick && !self.has_planted && self.live.is_some() {
+            self.has_planted = true;
+            self.session.plant_divergence(Cube::ID, 1)?;
+        }
 
         let avatar = self.schema.index_of(Avatar::ID).ok_or(WorldError::NoComponent(Avatar::ID))?;
         self.others.clear();

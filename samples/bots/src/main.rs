@@ -18,6 +18,7 @@ use theta_sdk::core::schema::Registry;
 use theta_sdk::core::schema::declare::register_collected;
 use theta_sdk::core::session::ticket::Ticket;
 use theta_sdk::runtime::{Runtime, RuntimeConfig};
+use theta_sdk::transport::LinkConditions;
 
 use crate::bot::{Bot, BotOptions, PATIENCE};
 use crate::motion::Motion;
@@ -62,11 +63,35 @@ struct Arguments {
     /// A status line a second.
     #[arg(long)]
     live: bool,
+    /// Percent of packets to lose, in each direction.
+    #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = percent)]
+    loss: f64,
+    /// Milliseconds to hold each packet back, in each direction: a round trip takes twice that.
+    #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = milliseconds)]
+    latency: f64,
+    /// Milliseconds by which that varies to either side.
+    #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = milliseconds)]
+    jitter: f64,
+    /// From this tick on one value of a cube is wrong in the first bot, for the host to find; 0 = never.
+    #[arg(long, value_name = "TICK", default_value_t = 0)]
+    plant_divergence: u32,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    from_zero_to(text, 100.0)
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    from_zero_to(text, 10_000.0)
+}
+
+fn from_zero_to(text: &str, highest: f64) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=highest).contains(&value) { Ok(value) } else { Err(format!("from 0 to {highest}")) }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err("from 0 to 1000000".to_owned()) }
+    from_zero_to(text, 1e6)
 }
 
 fn main() -> ExitCode {
@@ -96,6 +121,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     register_collected(&mut registry)?;
     let schema = Arc::new(registry.freeze()?);
     let runtime = Runtime::start(RuntimeConfig::default())?;
+    runtime.link_conditioner().set(LinkConditions {
+        loss_ppm: (arguments.loss * 1e4).round() as u32,
+        latency_us: (arguments.latency * 1e3).round() as u32,
+        jitter_us: (arguments.jitter * 1e3).round() as u32,
+        seed: u64::from(arguments.index),
+    });
     let mut bots = (0..arguments.count)
         .map(|n| Bot::join(&runtime, &schema, &ticket, &motion, options_of(arguments, n)))
         .collect::<Result<Vec<_>, _>>()?;
@@ -158,7 +189,8 @@ fn options_of(arguments: &Arguments, n: u32) -> BotOptions {
         })
     };
     let (hash_file, report) = (path(&arguments.hash_file), path(&arguments.report));
-    BotOptions { name, index, hash_file, report, live: arguments.live }
+    let divergence_tick = if n == 0 { arguments.plant_divergence } else { 0 };
+    BotOptions { name, index, hash_file, report, live: arguments.live, divergence_tick }
 }
 
 /// The ticket from a file that the server may not have written yet.

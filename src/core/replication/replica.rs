@@ -568,16 +568,41 @@ impl Replica {
         let (id, column, slot) = *places.get((seed % places.len().max(1) as u64) as usize)?;
         let known = self.chunks.get_mut(&id)?;
         let (newest, _) = known.versions.back_mut()?;
-        let mut chunk = Chunk::clone(newest);
-        let shape = &chunk.archetype.columns[column];
+        let shape = &newest.archetype.columns[column];
         let (component, field) = (shape.component, shape.field as usize);
-        let mut lanes = chunk.lanes(column, slot).to_vec();
-        lanes[0] = if lanes[0] == shape.lanes[0].max { lanes[0] - 1 } else { lanes[0] + 1 };
-        chunk.set_cell(column, slot, CellRef::Lanes(&lanes));
-        chunk.rehash(Some(newest));
-        *newest = Arc::new(chunk);
+        *newest = Arc::new(corrupted(newest, column, slot));
         let component = self.schema.component(component);
         Some((id, component.id, component.fields[field].desc.id))
+    }
+
+    /// Injects a fault that nothing but a comparison of hashes can find: flips the lowest bit of this field where it
+    /// has rested for longest, in every version that may still be a baseline. What later deltas leave alone stays wrong
+    /// until it is repaired. For tests of whoever must notice; gives the chunk that was hit, `None` when nothing here has
+    /// this field or its bits vary with its value.
+    pub fn plant_divergence(&mut self, component: ComponentId, field: u16) -> Option<ChunkId> {
+        let schema = &self.schema;
+        let column_of = |chunk: &Chunk| {
+            chunk.archetype.columns.iter().position(|shape| {
+                let owner = schema.component(shape.component);
+                owner.id == component
+                    && owner.fields[shape.field as usize].desc.id == field
+                    && shape.lanes.first().is_some_and(|lane| lane.max > 0)
+            })
+        };
+        let (_, id, column, slot) = self
+            .chunks
+            .values()
+            .filter_map(|known| {
+                let chunk = known.newest()?;
+                Some((chunk.tick, chunk.id, column_of(chunk)?, chunk.slots().next()?))
+            })
+            .min()?;
+        for (version, _) in &mut self.chunks.get_mut(&id)?.versions {
+            if version.slots().any(|other| other == slot) {
+                *version = Arc::new(corrupted(version, column, slot));
+            }
+        }
+        Some(id)
     }
 
     /// Bytes of all chunk versions and of those under assembly, roughly.
@@ -590,6 +615,18 @@ impl Replica {
         let versions = self.chunks.values().map(|known| known.versions.len()).sum();
         (versions, self.chunks.values().map(|known| known.assemblies.len()).sum())
     }
+}
+
+/// A copy in which one bit of one cell's first lane is another; its hashes are those of what it holds.
+fn corrupted(chunk: &Chunk, column: usize, slot: usize) -> Chunk {
+    let mut copy = chunk.clone();
+    let max = copy.archetype.columns[column].lanes[0].max;
+    let mut lanes = copy.lanes(column, slot).to_vec();
+    // The largest value of a lane has no neighbour above it.
+    lanes[0] = if lanes[0] == max { lanes[0] - 1 } else { lanes[0] + 1 };
+    copy.set_cell(column, slot, CellRef::Lanes(&lanes));
+    copy.rehash(Some(chunk));
+    copy
 }
 
 enum Staged {

@@ -6,17 +6,20 @@
 //! packet. Keep-alives are off, because the session's heartbeats do that work and say more.
 
 mod connection;
+mod socket;
 pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use quinn::Runtime as _;
 use theta_core::session::Binding;
 use theta_core::types::Lane;
 use theta_core::wire::message::BindingKind;
 use tokio::task::AbortHandle;
 
+use self::socket::ConditionedSocket;
 use super::throttle::Throttle;
 use super::{Backend, ConnectionId, Fault, Shared, Transport, TransportConfig, TransportError};
 
@@ -29,8 +32,11 @@ pub(super) fn bind(
     let socket = std::net::UdpSocket::bind(address).map_err(bind_error)?;
     let server = if accepts { Some(tls::server_config(&config)?) } else { None };
     let runtime = Arc::new(quinn::TokioRuntime);
-    let mut endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), server, socket, runtime)
-        .map_err(bind_error)?;
+    let socket = runtime.wrap_udp_socket(socket).map_err(bind_error)?;
+    let socket = Arc::new(ConditionedSocket::new(socket, config.conditioner.clone()));
+    let settings = quinn::EndpointConfig::default();
+    let mut endpoint =
+        quinn::Endpoint::new_with_abstract_socket(settings, server, socket, runtime).map_err(bind_error)?;
     endpoint.set_default_client_config(tls::client_config(&config)?);
     let acceptor_endpoint = endpoint.clone();
     let mut transport = Transport::new(config, |_| Backend::Quic(endpoint));

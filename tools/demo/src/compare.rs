@@ -149,6 +149,8 @@ pub struct Comparison {
     pub diverged: u64,
     /// The first that differs.
     pub first_difference: Option<Difference>,
+    /// The last one that differs.
+    pub last_difference: Option<u32>,
 }
 
 impl Comparison {
@@ -170,6 +172,7 @@ impl Comparison {
             if host != peer {
                 self.diverged += 1;
                 self.first_difference.get_or_insert(Difference { tick, host, peer });
+                self.last_difference = Some(tick);
             }
         }
     }

@@ -3,18 +3,23 @@
 //! For: turning reports and comparisons into a verdict. Must never pass for want of data: what is missing fails.
 //! Called by the run and by `--check`.
 
+use crate::adversity::{Network, Planted};
 use crate::compare::{Comparison, HostTicks};
 use crate::report::{ClientReport, DemoPeer, DemoReport, ServerReport};
 
 /// Of a peer's complete ticks, how many must have been compared.
 const MIN_COMPARED: f64 = 0.95;
-/// Of the ticks while a peer was live, how many must have become complete: on loopback nothing is lost.
+/// Of the ticks while a peer was live, how many must have become complete, as a share of what the network lets through:
+/// all of them on loopback, where nothing is lost.
 const MIN_COMPLETE: f64 = 0.80;
 /// Of the ticks while a peer was live, for how many the host must have had an input of it: a player who is frozen for
 /// everybody looks the same on every side.
 const MIN_INPUTS: f64 = 0.80;
 /// Of the host's ticks, how many must have a hash of their own: a world that does not move proves nothing.
 const MIN_DISTINCT: f64 = 0.5;
+
+/// Where samples plant a divergence.
+const PLANTED_WHERE: &str = "demo.cube.position";
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +46,10 @@ pub struct Run {
     pub seconds: f64,
     /// How many cubes the host was to have.
     pub cubes: u64,
+    /// What the network did to each peer's packets.
+    pub network: Network,
+    /// What was planted.
+    pub planted: Option<Planted>,
     /// What the host says.
     pub server: ServerReport,
     /// What the host hashed.
@@ -66,7 +75,37 @@ impl Run {
     pub fn checks(&self) -> Vec<Check> {
         let mut checks = self.host_checks();
         checks.extend(self.peers.iter().flat_map(|peer| self.peer_checks(peer)));
+        if let Some(planted) = &self.planted {
+            // A run that was spoiled on purpose is not a good one, however well that was noticed.
+            checks.push(Check { passed: false, sentence: self.planted_outcome(planted).1 });
+        }
         checks
+    }
+
+    /// What became of a planted divergence: whether it was found, named and repaired, and a sentence.
+    pub fn planted_outcome(&self, planted: &Planted) -> (bool, String) {
+        let begin = format!("{} was made to diverge at tick {} on purpose", planted.peer, planted.tick);
+        let Some(found) = self.server.divergences.iter().find(|found| found.name == planted.peer) else {
+            return (false, format!("{begin}, and no hash gave it away"));
+        };
+        let begin = format!("{begin}: its hash of tick {} gave it away, in {}", found.tick, found.r#where);
+        if !found.r#where.starts_with(PLANTED_WHERE) {
+            return (false, format!("{begin}, though it was planted in {PLANTED_WHERE}"));
+        }
+        let Some(repaired) = found.repaired_tick else {
+            return (false, format!("{begin}, and it was never repaired"));
+        };
+        let comparison = self.peers.iter().find(|peer| peer.report.name == planted.peer);
+        let comparison = comparison.map(|peer| peer.comparison.clone()).unwrap_or_default();
+        match comparison.last_difference {
+            Some(last) if last >= repaired => {
+                (false, format!("{begin}, it was repaired by tick {repaired}, and yet tick {last} differs"))
+            }
+            _ => {
+                let differ = comparison.diverged;
+                (true, format!("{begin}, and was repaired by tick {repaired}; {differ} ticks of it differ"))
+            }
+        }
     }
 
     fn host_checks(&self) -> Vec<Check> {
@@ -133,6 +172,7 @@ impl Run {
         let compared = comparison.compared as f64;
         // Both count: a peer that was live and received nothing has started nothing either.
         let due = (self.seconds * self.server.tick_hz).max(report.started_ticks as f64);
+        let min_complete = MIN_COMPLETE * self.network.passable_ticks();
         let mut checks = vec![
             same,
             Check {
@@ -146,16 +186,27 @@ impl Run {
                 ),
             },
             Check {
-                passed: complete > 0.0 && complete >= MIN_COMPLETE * due,
+                passed: complete > 0.0 && complete >= min_complete * due,
                 sentence: format!(
                     "{name}: {} of {:.0} ticks complete, {:.1} % (at least {:.0} %)",
                     complete_ticks,
                     due,
                     percent(complete, due).min(100.0),
-                    MIN_COMPLETE * 100.0
+                    min_complete * 100.0
                 ),
             },
         ];
+        if let Some(least_ms) = self.network.least_round_trip_ms() {
+            checks.push(Check {
+                passed: report.rtt_ms_p50.is_some_and(|rtt_ms| rtt_ms >= least_ms),
+                sentence: match report.rtt_ms_p50 {
+                    Some(rtt_ms) => {
+                        format!("{name}: half of the round trips took {rtt_ms:.1} ms or more (at least {least_ms:.0})")
+                    }
+                    None => format!("{name} measured no round trip"),
+                },
+            });
+        }
         let wanted = self.seconds * self.server.tick_hz;
         let inputs =
             self.server.peers.iter().find(|peer| peer.name == *name).map_or(0, |peer| peer.inputs_received);
@@ -208,6 +259,9 @@ impl Run {
             entities: self.server.entities,
             entities_moved: self.server.entities_moved,
             peers: peers.collect(),
+            network: self.network,
+            planted: self.planted.clone(),
+            divergences: self.server.divergences.clone(),
         }
     }
 }
@@ -215,7 +269,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::ServerPeer;
+    use crate::report::{DivergenceReport, ServerPeer};
 
     const TICKS: u32 = 900;
 
@@ -240,6 +294,8 @@ mod tests {
         let mut run = Run {
             seconds: 10.0,
             cubes: 400,
+            network: Network::default(),
+            planted: None,
             server: ServerReport {
                 ok: true,
                 seconds: 11.0,
@@ -322,6 +378,64 @@ mod tests {
         assert!(with(719, 719)[0].contains("cpp-0: 719 of 900"), "few arrived in ten seconds at 90 Hz");
         assert!(with(800, 1001)[0].contains("800 of 1001"), "many arrived and stayed incomplete");
         assert!(with(0, 0).len() >= 3);
+    }
+
+    #[test]
+    fn a_bad_network_may_cost_ticks_and_must_cost_time() {
+        let bad = Network { loss_percent: 2.0, latency_ms: 30.0, jitter_ms: 10.0 };
+        let with = |complete: u64, rtt_ms: Option<f64>| {
+            failures(|run| {
+                run.network = bad;
+                for peer in &mut run.peers {
+                    peer.report.rtt_ms_p50 = rtt_ms;
+                }
+                run.peers[0].report.complete_ticks = complete;
+                run.peers[0].comparison = Comparison::default();
+                run.peers[0].comparison.add((1..=complete as u32).map(|t| (t, u64::from(t) * 3)).collect());
+            })
+        };
+        assert_eq!(with(640, Some(61.0)), Vec::<String>::new(), "71 % of the ticks");
+        assert!(with(500, Some(61.0))[0].contains("cpp-0: 500 of 900"), "56 %");
+        let fast = with(640, Some(3.0));
+        assert!(fast.len() == 2 && fast[0].contains("3.0 ms"), "nobody was far away: {fast:?}");
+        assert_eq!(with(640, None).len(), 2);
+    }
+
+    #[test]
+    fn a_planted_divergence_fails_the_run_and_says_what_became_of_it() {
+        let found = |r#where: &str, repaired_tick| DivergenceReport {
+            name: "rust-1".to_owned(),
+            tick: 455,
+            r#where: r#where.to_owned(),
+            repaired_tick,
+        };
+        let with = |divergences: Vec<DivergenceReport>, wrong: &[u32]| {
+            let run = run(|run| {
+                run.planted = Some(Planted { peer: "rust-1".to_owned(), tick: 450 });
+                run.server.divergences = divergences;
+                let hashes =
+                    (1..=TICKS).map(|tick| (tick, u64::from(tick) * 3 + u64::from(wrong.contains(&tick))));
+                run.peers[1].comparison = Comparison::default();
+                run.peers[1].comparison.add(hashes.collect());
+            });
+            let last = run.checks().pop().expect("checks");
+            assert!(!last.passed, "never a good run");
+            let (found, sentence) = run.planted_outcome(run.planted.as_ref().expect("planted"));
+            assert_eq!(sentence, last.sentence);
+            (found, sentence)
+        };
+        let place = "demo.cube.position in chunk 3";
+        let (good, sentence) = with(vec![found(place, Some(460))], &[451, 452, 453]);
+        assert!(good && sentence.contains(place) && sentence.contains("by tick 460; 3 ticks"), "{sentence}");
+        for (divergences, wrong, part) in [
+            (vec![], &[451][..], "no hash gave it away"),
+            (vec![found(place, None)], &[451], "never repaired"),
+            (vec![found("demo.avatar.head_position", Some(460))], &[451], "though it was planted in"),
+            (vec![found(place, Some(460))], &[451, 470], "yet tick 470 differs"),
+        ] {
+            let (good, sentence) = with(divergences, wrong);
+            assert!(!good && sentence.contains(part), "{sentence}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The demo: a host and peers of several languages in one session, each a process of its own, watched and compared.
 //!
-//! `play` starts and watches the processes, `compare` sets their hash files side by side, `judge` says whether the run
-//! was good, `screen` and `summary` tell it. The samples' side is laid down in samples/README.md.
+//! `adversity` is what is done to it on purpose, `play` starts and watches the processes, `compare` sets their hash files
+//! side by side, `judge` says whether the run was good, `screen` and `summary` tell it. The samples' side is laid down in samples/README.md.
 
+mod adversity;
 mod compare;
 mod crew;
 mod judge;
@@ -20,8 +21,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
+use crate::adversity::{Network, Planted};
 use crate::judge::Check;
 use crate::paint::Ink;
 use crate::places::Places;
@@ -55,16 +57,60 @@ struct Arguments {
     /// Start nothing: judge the files of a folder that --keep wrote.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["keep", "smoke"])]
     check: Option<PathBuf>,
-    /// A short run that lists every check, and proves that a forged hash is found.
-    #[arg(long, conflicts_with_all = ["seconds", "peers"])]
+    /// A short run that lists every check, and proves that a forged hash and a planted divergence are found.
+    #[arg(long, conflicts_with_all = ["seconds", "peers", "loss", "latency", "jitter", "plant_divergence"])]
     smoke: bool,
+    /// Lose this percentage of each peer's packets, in each direction, under QUIC; 0 to 50.
+    #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = percent, conflicts_with = "check")]
+    loss: f64,
+    /// Hold each packet back for so many milliseconds, in each direction: a round trip takes twice that; 0 to 1000.
+    #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = milliseconds, conflicts_with = "check")]
+    latency: f64,
+    /// Let that vary by so many milliseconds to either side, so that packets overtake each other; 0 to 1000.
+    #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = milliseconds, conflicts_with = "check")]
+    jitter: f64,
+    /// Flip a bit of one value that a peer holds, from this tick of the host on (such as csharp-1@450): the hashes must
+    /// find it, and the run fails.
+    #[arg(long, value_name = "PEER@TICK", conflicts_with = "check")]
+    plant_divergence: Option<String>,
     /// Start nothing: only look at the arguments.
     #[arg(long)]
     dry_run: bool,
 }
 
+fn percent(text: &str) -> Result<f64, String> {
+    from_zero_to(text, 50.0)
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    from_zero_to(text, 1000.0)
+}
+
+fn from_zero_to(text: &str, highest: f64) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=highest).contains(&value) { Ok(value) } else { Err(format!("from 0 to {highest}")) }
+}
+
+impl Arguments {
+    /// What is to be run.
+    fn plan(&self) -> Result<Plan, String> {
+        let (seconds, peers) =
+            if self.smoke { (SMOKE_SECONDS, SMOKE_PEERS) } else { (self.seconds, usize::from(self.peers)) };
+        let mut plan = Plan::new(f64::from(seconds), peers, CUBES);
+        plan.network = Network { loss_percent: self.loss, latency_ms: self.latency, jitter_ms: self.jitter };
+        let names: Vec<_> = plan.peers.iter().map(|peer| peer.name.as_str()).collect();
+        let planted = self.plant_divergence.as_deref();
+        plan.planted = planted.map(|text| Planted::parse(text, seconds, &names)).transpose()?;
+        Ok(plan)
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let plan = arguments.plan().unwrap_or_else(|problem| {
+        let problem = format!("--plant-divergence: {problem}");
+        Arguments::command().error(clap::error::ErrorKind::InvalidValue, problem).exit()
+    });
     if arguments.dry_run {
         return ExitCode::SUCCESS;
     }
@@ -84,7 +130,7 @@ fn main() -> ExitCode {
         eprintln!("theta-demo: {error}");
         return ExitCode::FAILURE;
     }
-    match run(&arguments, &mut screen, &stop) {
+    match run(&arguments, &plan, &mut screen, &stop) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -134,26 +180,25 @@ impl Drop for Folder {
 
 fn run(
     arguments: &Arguments,
+    plan: &Plan,
     screen: &mut Screen,
     stop: &AtomicBool,
 ) -> Result<bool, Box<dyn std::error::Error>> {
     if let Some(folder) = &arguments.check {
         return conclude(arguments, folder, screen);
     }
-    let (seconds, peers) = if arguments.smoke {
-        (SMOKE_SECONDS, SMOKE_PEERS)
-    } else {
-        (arguments.seconds, usize::from(arguments.peers))
-    };
-    let plan = Plan::new(f64::from(seconds), peers, CUBES);
     let places = Places::find();
     let motion = places.motion();
-    let title = format!("Theta: one world, {} processes, 90 ticks a second over QUIC", peers + 1);
+    let processes = plan.peers.len() + 1;
+    let title = format!("Theta: one world, {processes} processes, 90 ticks a second over QUIC");
     let title = screen.style().ink(Ink::Bold, &title);
     screen.say(&format!("\n {title}"));
+    if let Some(network) = plan.network.describe() {
+        screen.say(&format!(" on a bad network: {network}"));
+    }
     let folder = Folder::new(arguments.keep.as_deref())?;
     // What an earlier run left there would be taken for this one's. Anything else in the folder is somebody's own.
-    for path in files::all(&folder.path, &plan) {
+    for path in files::all(&folder.path, plan) {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(format!("cannot remove {}: {error}", path.display()).into());
@@ -161,7 +206,7 @@ fn run(
             _ => {}
         }
     }
-    play(&plan, &places, &motion, &folder.path, Patience::default(), screen, stop)?;
+    play(plan, &places, &motion, &folder.path, Patience::default(), screen, stop)?;
     conclude(arguments, &folder.path, screen)
 }
 

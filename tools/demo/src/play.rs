@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::adversity::{Network, Planted};
 use crate::compare::{Comparison, HashFile, HashFileError, HostTicks};
 use crate::crew::{Crew, CrewError, Post};
 use crate::places::{Motion, Places};
@@ -35,6 +36,12 @@ pub struct Plan {
     pub cubes: u64,
     /// The peers.
     pub peers: Vec<PeerPlan>,
+    /// What the network of each peer does to its packets.
+    #[serde(default)]
+    pub network: Network,
+    /// A divergence that is planted on purpose.
+    #[serde(default)]
+    pub planted: Option<Planted>,
 }
 
 /// Enough for every language, and for seven peers two of C++, two of C# and one of Rust.
@@ -47,7 +54,8 @@ impl Plan {
             let language = LANGUAGES[index % LANGUAGES.len()].to_owned();
             PeerPlan { name: format!("{language}-{index}"), language }
         };
-        Self { seconds, cubes, peers: (0..peers).map(peer).collect() }
+        let peers = (0..peers).map(peer).collect();
+        Self { seconds, cubes, peers, network: Network::default(), planted: None }
     }
 }
 
@@ -214,6 +222,10 @@ fn peer_post(plan: &Plan, index: usize, places: &Places, folder: &Path, motion: 
         ("--report", &files::report(folder, name)),
     ]);
     arguments.push("--live".into());
+    arguments.extend(plan.network.options());
+    if let Some(planted) = plan.planted.as_ref().filter(|planted| planted.peer == *name) {
+        arguments.extend(words(&[("--plant-divergence", &planted.tick.to_string())]));
+    }
     Post { name: name.clone(), program: places.client(language), arguments }
 }
 

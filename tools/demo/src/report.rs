@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::adversity::{Network, Planted};
+
 /// A client's report (samples/README.md); what the demo needs of it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct ClientReport {
@@ -53,6 +55,23 @@ pub struct ServerReport {
     pub entities_moved: u64,
     /// Its side of every link.
     pub peers: Vec<ServerPeer>,
+    /// Where peers held something else than the host.
+    #[serde(default)]
+    pub divergences: Vec<DivergenceReport>,
+}
+
+/// A divergence that the comparison of hashes found.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DivergenceReport {
+    /// Whose.
+    #[serde(rename(serialize = "peer"))]
+    pub name: String,
+    /// At which tick it was seen.
+    pub tick: u32,
+    /// Component, field and chunk.
+    pub r#where: String,
+    /// From which tick on it was right again.
+    pub repaired_tick: Option<u32>,
 }
 
 /// A link in the server's report; what the demo needs of it.
@@ -119,6 +138,12 @@ pub struct DemoReport {
     pub entities_moved: u64,
     /// One per client.
     pub peers: Vec<DemoPeer>,
+    /// What the network did to each peer's packets, on purpose.
+    pub network: Network,
+    /// The divergence that was planted on purpose.
+    pub planted: Option<Planted>,
+    /// What the hashes found.
+    pub divergences: Vec<DivergenceReport>,
 }
 
 /// A client in [`DemoReport`].
@@ -174,6 +199,9 @@ impl DemoReport {
             entities: 0,
             entities_moved: 0,
             peers: Vec::new(),
+            network: Network::NONE,
+            planted: None,
+            divergences: Vec::new(),
         }
     }
 }

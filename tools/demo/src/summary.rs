@@ -54,8 +54,11 @@ pub fn summary(run: &Run, plan: &Plan, checks: &[Check], load: Option<&str>, sty
             style.ink(Ink::Bold, &grouped(server.entities_moved)),
             grouped(run.cubes)
         ),
-        String::new(),
     ];
+    if let Some(network) = run.network.describe() {
+        lines.push(format!(" The network between them was a bad one on purpose: {network}."));
+    }
+    lines.push(String::new());
     lines.extend(table(style, &HEADING, 3, &rows(run)));
     lines.push(String::new());
     lines.extend(proof(run));
@@ -158,6 +161,7 @@ pub fn load() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adversity::Network;
     use crate::compare::{Comparison, HostTicks};
     use crate::judge::PeerRun;
     use crate::report::{ClientReport, ServerReport};
@@ -190,7 +194,8 @@ mod tests {
             ..ServerReport::default()
         };
         let peers = vec![peer("cpp-0", "cpp"), peer("csharp-1", "csharp")];
-        (Run { seconds: 20.0, cubes: 400, server, host: HostTicks::default(), peers }, plan)
+        let (network, planted) = (Network::NONE, None);
+        (Run { seconds: 20.0, cubes: 400, network, planted, server, host: HostTicks::default(), peers }, plan)
     }
 
     #[test]

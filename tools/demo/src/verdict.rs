@@ -41,7 +41,8 @@ pub fn load(folder: &Path) -> Result<(Plan, Run), VerdictError> {
         peers.push(PeerRun { report: report::read(&files::report(folder, &peer.name))?, comparison });
     }
     let server = report::read(&files::report(folder, HOST))?;
-    let run = Run { seconds: plan.seconds, cubes: plan.cubes, server, host, peers };
+    let (network, planted) = (plan.network, plan.planted.clone());
+    let run = Run { seconds: plan.seconds, cubes: plan.cubes, network, planted, server, host, peers };
     Ok((plan, run))
 }
 

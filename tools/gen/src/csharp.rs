@@ -1,6 +1,6 @@
 //! `NativeMethods.g.cs`: the raw imports for Unity and .NET. The hand-written layer above it owns every idiom.
 
-use crate::surface::Surface;
+use crate::surface::{EXPERIMENTAL, STABLE, Surface};
 use csbindgen::Builder;
 use std::fmt::Write;
 use std::{env, fs, process};
@@ -8,8 +8,8 @@ use std::{env, fs, process};
 /// The assembly `Theta.Interop` holds the imports and what makes them safe; nothing else sees a pointer.
 const NAMESPACE: &str = "Theta.Interop";
 
-/// The file's text.
-pub fn generate(surface: &Surface) -> Result<String, String> {
+/// The file's text, from the stable part of the ABI and the experimental one.
+pub fn generate(surfaces: &[&Surface]) -> Result<String, String> {
     let mut builder = Builder::default()
         .csharp_namespace(NAMESPACE)
         .csharp_class_name("NativeMethods")
@@ -19,18 +19,18 @@ pub fn generate(surface: &Surface) -> Result<String, String> {
         // Delegates and UIntPtr, not `delegate*` and `nuint`: Unity before C# 9 and Mono's compiler read them too.
         .csharp_use_function_pointer(false)
         .csharp_use_nint_types(false)
-        .method_filter(|name| name.starts_with("theta_"))
+        .method_filter(|name| name.starts_with(STABLE.names) || name.starts_with(EXPERIMENTAL.names))
         // Array lengths in structs are constants of the class.
         .csharp_import_namespace(format!("static {NAMESPACE}.NativeMethods"))
         .csharp_file_header("// Generated from src/ffi by `./x gen`: do not edit.")
-        .csharp_file_footer(constants(surface)?)
-        .always_included_types(surface.structs.iter().map(|s| s.name.as_str()));
-    for file in &surface.files {
+        .csharp_file_footer(constants(surfaces)?)
+        .always_included_types(surfaces.iter().flat_map(|s| &s.structs).map(|s| s.name.as_str()));
+    for file in surfaces.iter().flat_map(|surface| &surface.files) {
         builder = builder.input_extern_file(file);
     }
 
     // csbindgen writes to a path only.
-    let path = env::temp_dir().join(format!("theta-gen-{}-{}.g.cs", process::id(), surface.files.len()));
+    let path = env::temp_dir().join(format!("theta-gen-{}-{}.g.cs", process::id(), surfaces[0].files.len()));
     let result = builder
         .generate_csharp_file(&path)
         .map_err(|error| format!("csbindgen: {error}"))
@@ -40,11 +40,11 @@ pub fn generate(surface: &Surface) -> Result<String, String> {
 }
 
 /// csbindgen leaves negative constants out and panics on those above `i64::MAX`, so they are written here.
-fn constants(surface: &Surface) -> Result<String, String> {
+fn constants(surfaces: &[&Surface]) -> Result<String, String> {
     let mut out = format!(
         "\nnamespace {NAMESPACE}\n{{\n    internal static unsafe partial class NativeMethods\n    {{\n"
     );
-    for constant in &surface.constants {
+    for (surface, constant) in surfaces.iter().flat_map(|s| s.constants.iter().map(move |c| (s, c))) {
         let kind = match surface.resolve(&constant.ty) {
             "u8" => "byte",
             "i8" => "sbyte",

@@ -1,6 +1,7 @@
-//! `include/theta/theta.h`: cbindgen's text, plus what cbindgen cannot say in clean C99 and C++11.
+//! `include/theta/theta.h` and `theta_experimental.h`: cbindgen's text, plus what cbindgen cannot say in clean C99 and
+//! C++11.
 
-use crate::surface::{Struct, Surface, text_of};
+use crate::surface::{EXPERIMENTAL, Struct, Surface, text_of};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
 use std::fmt::Write;
 use std::path::Path;
@@ -23,16 +24,27 @@ const AFTER_INCLUDES: &str = "\
 #define THETA_API
 #endif";
 
+const EXPERIMENTAL_PREAMBLE: &str = "\
+/* The experimental part of the Theta C ABI. Generated from src/ffi_experimental by `./x gen`: do not edit.
+ *
+ * C99 and C++11. For a game's own tests, and for what is not settled yet: any of this may change or go in the next
+ * version. Names begin with thetax_ and THETAX_; the rules are those of theta/theta.h.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */";
+
 /// The header's text.
 pub fn generate(entry: &Path, surface: &Surface) -> Result<String, String> {
+    let is_experimental = surface.prefixes == EXPERIMENTAL;
     let mut config = Config {
         language: Language::C,
         style: Style::Both,
-        header: Some(PREAMBLE.into()),
-        include_guard: Some("THETA_THETA_H".into()),
+        header: Some(if is_experimental { EXPERIMENTAL_PREAMBLE } else { PREAMBLE }.into()),
+        include_guard: Some(if is_experimental { "THETA_EXPERIMENTAL_H" } else { "THETA_THETA_H" }.into()),
         no_includes: true,
-        sys_includes: vec!["stdint.h".into()],
-        after_includes: Some(format!("\n{AFTER_INCLUDES}")),
+        sys_includes: vec![if is_experimental { "theta/theta.h" } else { "stdint.h" }.into()],
+        // The experimental header has it from the other one.
+        after_includes: (!is_experimental).then(|| format!("\n{AFTER_INCLUDES}")),
         cpp_compat: true,
         documentation: true,
         documentation_style: DocumentationStyle::Doxy,
@@ -62,11 +74,11 @@ fn finish(text: &str, surface: &Surface) -> String {
     let mut open_struct: Option<&Struct> = None;
     for line in text.lines() {
         let line = line.trim_end();
-        if let Some(rest) = line.strip_prefix("#define THETA_")
+        if let Some(rest) = line.strip_prefix("#define ")
             && let Some((name, value)) = rest.split_once(' ')
+            && name.starts_with(surface.prefixes.constants)
         {
-            let name = format!("THETA_{name}");
-            let _ = writeln!(header, "#define {name} {}", literal(&name, value, surface));
+            let _ = writeln!(header, "#define {name} {}", literal(name, value, surface));
             continue;
         }
         header.push_str(line);

@@ -1,6 +1,7 @@
-//! `theta-gen`: writes everything that is derived from the source text of `src/ffi`, the C ABI.
+//! `theta-gen`: writes everything that is derived from the source text of `src/ffi`, the C ABI, and of
+//! `src/ffi_experimental`, the part of it that may change.
 //!
-//! - `include/theta/theta.h`, by cbindgen ([`header`])
+//! - `include/theta/theta.h` and `include/theta/theta_experimental.h`, by cbindgen ([`header`])
 //! - `bindings/csharp/com.theta.sdk/Runtime/Interop/NativeMethods.g.cs`, by csbindgen ([`csharp`])
 //!
 //! Both read text, not types: macros are not expanded and constants are not evaluated. [`surface`] therefore reads the
@@ -48,12 +49,15 @@ fn run() -> Result<(), String> {
     }
 
     let entry = root.join("src/ffi/mod.rs");
-    let surface = surface::Surface::read(&entry)?;
+    let surface = surface::Surface::read(&entry, surface::STABLE)?;
+    let more = root.join("src/ffi_experimental/mod.rs");
+    let experimental = surface::Surface::read(&more, surface::EXPERIMENTAL)?;
     let outputs = [
         Output { path: "include/theta/theta.h", text: header::generate(&entry, &surface)? },
+        Output { path: "include/theta/theta_experimental.h", text: header::generate(&more, &experimental)? },
         Output {
             path: "bindings/csharp/com.theta.sdk/Runtime/Interop/NativeMethods.g.cs",
-            text: csharp::generate(&surface)?,
+            text: csharp::generate(&[&surface, &experimental])?,
         },
     ];
 
@@ -180,7 +184,7 @@ pub unsafe extern \"C\" fn theta_session_open(
     #[test]
     fn the_header_follows_the_modules_and_spells_constants_for_c() {
         let entry = scratch("header", unedited);
-        let surface = surface::Surface::read(&entry).unwrap();
+        let surface = surface::Surface::read(&entry, surface::STABLE).unwrap();
         let text = header::generate(&entry, &surface).unwrap();
         for expected in [
             "#ifndef THETA_THETA_H",
@@ -198,9 +202,54 @@ pub unsafe extern \"C\" fn theta_session_open(
     }
 
     #[test]
+    fn the_experimental_header_stands_on_the_other_one() {
+        let entry = scratch("experimental", |file, text| match file {
+            "mod.rs" => "//! Trial.\npub mod trial;\n".into(),
+            _ => text.into(),
+        });
+        write(
+            &entry.with_file_name("trial.rs"),
+            "/// A trial.
+#[repr(C)]
+pub struct thetax_trial {
+    /// `sizeof(thetax_trial)`.
+    pub struct_size: u32,
+    /// How often.
+    pub count: u32,
+}
+/// Most trials.
+pub const THETAX_TRIALS: u32 = 7;
+/// Tries.
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn thetax_session_try(session: theta_session, trial: *const thetax_trial) -> theta_status {
+    0
+}
+",
+        )
+        .unwrap();
+        let surface = surface::Surface::read(&entry, surface::EXPERIMENTAL).unwrap();
+        let text = header::generate(&entry, &surface).unwrap();
+        for expected in [
+            "#ifndef THETA_EXPERIMENTAL_H",
+            "#include <theta/theta.h>",
+            "#define THETAX_TRIALS 7u",
+            "#define THETAX_TRIAL_INIT \\\n    { (uint32_t)sizeof(thetax_trial), 0 }",
+            "THETA_API\ntheta_status thetax_session_try(",
+        ] {
+            assert!(text.contains(expected), "no `{expected}` in\n{text}");
+        }
+        assert!(!text.contains("define THETA_API"));
+        let error = surface::Surface::read(&entry, surface::STABLE).err().unwrap_or_default();
+        assert!(
+            error.contains("thetax_session_try: an exported function must start with `theta_`"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn the_imports_name_the_library_and_ios_links_statically() {
         let entry = scratch("csharp", unedited);
-        let text = csharp::generate(&surface::Surface::read(&entry).unwrap()).unwrap();
+        let text = csharp::generate(&[&surface::Surface::read(&entry, surface::STABLE).unwrap()]).unwrap();
         for expected in [
             "namespace Theta.Interop",
             "#if UNITY_IOS && !UNITY_EDITOR",
@@ -236,7 +285,7 @@ pub unsafe extern \"C\" fn theta_session_open(
         ] {
             let entry =
                 scratch(name, |f, text| if f == file { text.replacen(from, to, 1) } else { text.into() });
-            let error = surface::Surface::read(&entry).err().unwrap_or_default();
+            let error = surface::Surface::read(&entry, surface::STABLE).err().unwrap_or_default();
             assert!(error.contains(complaint), "{name}: expected `{complaint}`, got `{error}`");
         }
     }

@@ -1,7 +1,8 @@
 //! What the C ABI consists of, read from the source text, and the rules it must keep.
 //!
-//! Only `#[repr(C)]` structs, extern functions, `THETA_` constants and `theta_` aliases are the surface. Everything
-//! else in `src/ffi` is implementation and is not looked at.
+//! Only `#[repr(C)]` structs, extern functions, `THETA_` constants and `theta_` aliases are the surface, and their
+//! counterparts with an X in the experimental part. Everything else in the two rooms is implementation and is not looked
+//! at.
 
 use quote::ToTokens;
 use std::collections::BTreeMap;
@@ -36,9 +37,24 @@ pub struct Constant {
     pub docs: Vec<String>,
 }
 
-/// The C ABI as text.
-#[derive(Default)]
+/// What the names of one part of the ABI begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefixes {
+    /// Of functions, structs and aliases.
+    pub names: &'static str,
+    /// Of constants and macros.
+    pub constants: &'static str,
+}
+
+/// The part that stays.
+pub const STABLE: Prefixes = Prefixes { names: "theta_", constants: "THETA_" };
+/// The part that may change with each version.
+pub const EXPERIMENTAL: Prefixes = Prefixes { names: "thetax_", constants: "THETAX_" };
+
+/// One part of the C ABI as text.
 pub struct Surface {
+    /// What its names begin with.
+    pub prefixes: Prefixes,
     /// Every file of the module tree, in declaration order.
     pub files: Vec<PathBuf>,
     /// The structs by order of declaration.
@@ -52,15 +68,24 @@ pub struct Surface {
 }
 
 impl Surface {
-    /// Reads `src/ffi/mod.rs` and the modules under it, one file per C noun.
-    pub fn read(entry: &Path) -> Result<Self, String> {
-        let mut surface = Self::default();
+    /// Reads a room's `mod.rs` and the modules under it, one file per C noun.
+    pub fn read(entry: &Path, prefixes: Prefixes) -> Result<Self, String> {
+        let mut surface = Self {
+            prefixes,
+            files: Vec::new(),
+            structs: Vec::new(),
+            constants: Vec::new(),
+            aliases: BTreeMap::new(),
+            functions: Vec::new(),
+            problems: Vec::new(),
+        };
         surface.read_file(entry)?;
         surface.check_functions();
         if surface.problems.is_empty() {
             return Ok(surface);
         }
-        Err(format!("src/ffi breaks the rules of the ABI\n  {}", surface.problems.join("\n  ")))
+        let room = entry.parent().unwrap_or(entry).display();
+        Err(format!("{room} breaks the rules of the ABI\n  {}", surface.problems.join("\n  ")))
     }
 
     /// The primitive behind an alias.
@@ -88,11 +113,13 @@ impl Surface {
                     let nested = folder.join(module.ident.to_string()).join("mod.rs");
                     self.read_file(if flat.exists() { &flat } else { &nested })?;
                 }
-                Item::Struct(item) if item.ident.to_string().starts_with("theta_") => self.read_struct(&item),
-                Item::Const(item) if item.ident.to_string().starts_with("THETA_") => {
+                Item::Struct(item) if item.ident.to_string().starts_with(self.prefixes.names) => {
+                    self.read_struct(&item)
+                }
+                Item::Const(item) if item.ident.to_string().starts_with(self.prefixes.constants) => {
                     self.read_constant(&item);
                 }
-                Item::Type(item) if item.ident.to_string().starts_with("theta_") => {
+                Item::Type(item) if item.ident.to_string().starts_with(self.prefixes.names) => {
                     let name = item.ident.to_string();
                     self.require_docs(&name, &item.attrs);
                     self.check_type(&name, &item.ty);
@@ -149,8 +176,9 @@ impl Surface {
     fn check_functions(&mut self) {
         for function in std::mem::take(&mut self.functions) {
             let name = function.sig.ident.to_string();
-            if !name.starts_with("theta_") {
-                self.problems.push(format!("{name}: an exported function must start with `theta_`"));
+            let prefix = self.prefixes.names;
+            if !name.starts_with(prefix) {
+                self.problems.push(format!("{name}: an exported function must start with `{prefix}`"));
             }
             self.require_docs(&name, &function.attrs);
             for input in &function.sig.inputs {

@@ -399,6 +399,15 @@ impl Peer {
         self.replica.corrupt(seed)
     }
 
+    /// Injects a fault into what this peer holds of a field: see [`Replica::plant_divergence`].
+    pub fn plant_divergence(
+        &mut self,
+        component: crate::types::ComponentId,
+        field: u16,
+    ) -> Option<crate::types::ChunkId> {
+        self.replica.plant_divergence(component, field)
+    }
+
     /// The next thing to do or to tell; call until there is none.
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
         if self.outputs.is_empty() {

@@ -661,6 +661,36 @@ namespace Theta.Interop
         [DllImport(__DllName, EntryPoint = "theta_write_commit_report", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_write_commit_report(theta_write write, theta_write_report* report);
 
+        /// <summary>
+        ///  Makes a joined session hold something else than its host: one bit of one field is flipped in the entity whose values
+        ///  have rested for longest, where only the comparison of hashes can find it. Within a few round trips the host reports
+        ///  THETA_EVENT_DIVERGED with the component and the field, and repairs the session, which reports THETA_EVENT_REPAIRED;
+        ///  until then its frames are wrong in that one value. For tests of what a game does then.
+        ///
+        ///  `session`: a joined one that is live. `component`, `field`: what to spoil; a field of fixed size (no list, text or
+        ///  bytes). It happens soon after the call, and only if an entity has the component.
+        ///
+        ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN,
+        ///  THETA_E_FIELD_UNKNOWN, THETA_E_RANGE (the field's size varies), THETA_E_STATE (not live), THETA_E_DISCONNECTED,
+        ///  THETA_E_LIMIT (too many requests wait), THETA_E_PANIC. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "thetax_session_plant_divergence", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int thetax_session_plant_divergence(theta_session session, ulong component, uint field);
+
+        /// <summary>
+        ///  Puts the sockets of all sessions of a runtime on a bad network, those of sessions that run already and of later ones:
+        ///  every UDP packet is lost or held back on its way out and again on its way in, under QUIC, which cannot tell it from a
+        ///  real network. Can be called again at any time; all zero ends it. A link is as bad as both its ends make it together,
+        ///  so condition one end only where a number is to mean what it says.
+        ///
+        ///  `conditions`: input of `conditions-&gt;struct_size` bytes.
+        ///
+        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_RANGE, the handle errors,
+        ///  THETA_E_SHUT_DOWN. [any]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "thetax_runtime_condition_links", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int thetax_runtime_condition_links(theta_runtime runtime, thetax_link_conditions* conditions);
+
     }
 
     /// <summary>
@@ -1737,6 +1767,37 @@ namespace Theta.Interop
         ///  The first entity that was clamped, not a number or missing; 0 = none.
         /// </summary>
         public ulong first_bad_entity;
+    }
+
+    /// <summary>
+    ///  What the network does to each packet, in each direction. Input; begins with its size. All zero = nothing.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe partial struct thetax_link_conditions
+    {
+        /// <summary>
+        ///  `sizeof(thetax_link_conditions)`.
+        /// </summary>
+        public uint struct_size;
+        /// <summary>
+        ///  Of a million packets, how many are lost, each by itself; at most 1000000.
+        /// </summary>
+        public uint loss_ppm;
+        /// <summary>
+        ///  For how long each packet is held back, in microseconds, at most 10000000. One direction: a round trip takes twice
+        ///  that.
+        /// </summary>
+        public uint latency_us;
+        /// <summary>
+        ///  By how much that varies to either side, in microseconds, at most 10000000, never below zero in all. Packets
+        ///  overtake each other by it.
+        /// </summary>
+        public uint jitter_us;
+        /// <summary>
+        ///  Decides which packets are lost and how long each takes: the same seed decides the same for the same sequence of
+        ///  packets of a socket.
+        /// </summary>
+        public ulong seed;
     }
 
 }
