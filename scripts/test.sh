@@ -112,7 +112,7 @@ test_build() { cargo build --workspace; }
 
 test_rust() { cargo test --workspace --no-fail-fast; }
 
-test_mutants() { cargo test -p theta-core --features mutants --lib --test simulation --test handshake -- mutant planted; }
+test_mutants() { cargo test -p theta-core --features mutants --lib --test handshake --test simulation -- mutant planted; }
 
 test_c() { bash "$ROOT/tests/c/run.sh"; }
 

@@ -4,7 +4,8 @@
 //! the feature `mutants` that type is empty, [`Mutants::active`] is the constant `false`, and the bugs are not in the
 //! program.
 
-/// A planted bug.
+/// A planted bug. Simulated seeds must catch it (`tests/simulation/planted.rs`), unless it is one of
+/// [`Mutant::OF_HANDSHAKES`]: then a handshake test does, by name (`tests/handshake/planted.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutant {
     /// The host takes what it has sent for acknowledged.
@@ -19,6 +20,14 @@ pub enum Mutant {
     ForgetFieldMaskBit,
     /// The peer applies a delta to the state it has, whatever the delta's baseline.
     AcceptStaleDelta,
+    /// The peer believes any host signature.
+    SkipHostSignature,
+    /// The peer believes any host certificate.
+    SkipHostCertificate,
+    /// The host believes any client signature.
+    SkipClientSignature,
+    /// Both sides leave the channel out of the transcript.
+    LeaveOutBinding,
     /// The host lets in whoever names an invite, without a proof of its secret.
     SkipInviteProof,
     /// The host forgets who used an invite.
@@ -36,11 +45,25 @@ impl Mutant {
         Self::TruncateChunk,
         Self::ForgetFieldMaskBit,
         Self::AcceptStaleDelta,
+        Self::SkipHostSignature,
+        Self::SkipHostCertificate,
+        Self::SkipClientSignature,
+        Self::LeaveOutBinding,
+        Self::SkipInviteProof,
+        Self::LeaveInviteUnbound,
+        Self::IgnoreBan,
     ];
 
-    /// What the handshake's tests must catch: bugs in who gets in.
-    pub const AT_THE_DOOR: &'static [Self] =
-        &[Self::SkipInviteProof, Self::LeaveInviteUnbound, Self::IgnoreBan];
+    /// Those that a handshake test catches.
+    pub const OF_HANDSHAKES: &'static [Self] = &[
+        Self::SkipHostSignature,
+        Self::SkipHostCertificate,
+        Self::SkipClientSignature,
+        Self::LeaveOutBinding,
+        Self::SkipInviteProof,
+        Self::LeaveInviteUnbound,
+        Self::IgnoreBan,
+    ];
 }
 
 /// Which planted bug is active in one machine.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::mutants::{Mutant, Mutants};
 use crate::replication::Lifecycle;
 use crate::types::{ComponentId, Lane, PeerId, Tick};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
@@ -26,6 +27,13 @@ pub struct Binding {
     pub kind: BindingKind,
     /// The fact.
     pub bytes: [u8; 32],
+}
+
+impl Binding {
+    /// What goes into the transcript: the fact as it is, but for [`Mutant::LeaveOutBinding`].
+    pub(super) fn for_transcript(self, mutants: Mutants) -> Self {
+        if mutants.active(Mutant::LeaveOutBinding) { Self { bytes: [0; 32], ..self } } else { self }
+    }
 }
 
 /// What a transport reports about one link.

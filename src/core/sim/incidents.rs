@@ -162,60 +162,91 @@ impl Simulation {
     }
 
     fn incident(&mut self, index: usize) {
-        let link = self.players[index].link;
-        let now = self.now;
-        match self.rng.below(8) {
-            0 => {
-                self.count("incident leave");
-                self.players[index].may_end = true;
-                self.with_player(index, |machine, _| machine.leave("had enough"));
+        let all: u64 = INCIDENTS.iter().map(|incident| incident.weight).sum();
+        let mut drawn = self.rng.below(all);
+        for incident in INCIDENTS {
+            if drawn < incident.weight {
+                self.count(incident.name);
+                (incident.happen)(self, index);
+                return;
             }
-            1 => {
-                // No word, no close: the host must find out by silence.
-                self.count("incident crash");
-                self.network.cut(link.0);
-                self.players[index].may_end = true;
-                self.players[index].machine = None;
-                self.end_session(index);
-            }
-            2 => {
-                if let Some(peer) = self.players[index].slot {
-                    self.count("incident kick");
-                    self.players[index].may_end = true;
-                    self.host.command(now, HostCommand::Kick { peer, reason: "simulated".into() });
-                    self.drain_host();
-                }
-            }
-            3 => {
-                self.count("incident pause");
-                let long_ms = self.rng.between(1000, 7000).min(self.until_healed_ms());
-                self.silence(index, long_ms);
-                self.players[index].paused_until = now.plus_ms(long_ms);
-            }
-            4 | 5 => {
-                self.count("incident partition");
-                // What waits behind a partition is sent when it ends, so it must not outlast the bad network.
-                let long_ms = self.rng.between(100, 6000).min(self.until_healed_ms());
-                self.silence(index, long_ms);
-                let ways = self.rng.below(3);
-                if ways != 0 {
-                    self.network.partition(link.0, End::Host, now.plus_ms(long_ms));
-                }
-                if ways != 1 {
-                    self.network.partition(link.0, End::Peer, now.plus_ms(long_ms));
-                }
-            }
-            6 => {
-                self.count("incident datagram limit");
-                let bytes = self.rng.between(600, 1400) as usize;
-                self.host.handle(now, link, LinkInput::DatagramLimit(bytes));
-                self.drain_host();
-            }
-            _ => {
-                self.count("incident other conditions");
-                let worse = Conditions { latency_us: 120_000, loss_ppm: 200_000, ..self.plan.links[index] };
-                self.network.set_conditions(link.0, worse);
-            }
+            drawn -= incident.weight;
         }
     }
+
+    fn leave(&mut self, index: usize) {
+        self.players[index].may_end = true;
+        self.with_player(index, |machine, _| machine.leave("had enough"));
+    }
+
+    /// No word, no close: the host must find out by silence.
+    fn crash(&mut self, index: usize) {
+        self.network.cut(self.players[index].link.0);
+        self.players[index].may_end = true;
+        self.players[index].machine = None;
+        self.end_session(index);
+    }
+
+    fn kick(&mut self, index: usize) {
+        if let Some(peer) = self.players[index].slot {
+            self.players[index].may_end = true;
+            self.host.command(self.now, HostCommand::Kick { peer, reason: "simulated".into() });
+            self.drain_host();
+        }
+    }
+
+    fn pause(&mut self, index: usize) {
+        let long_ms = self.rng.between(1000, 7000).min(self.until_healed_ms());
+        self.silence(index, long_ms);
+        self.players[index].paused_until = self.now.plus_ms(long_ms);
+    }
+
+    fn partition(&mut self, index: usize) {
+        let (link, now) = (self.players[index].link, self.now);
+        // What waits behind a partition is sent when it ends, so it must not outlast the bad network.
+        let long_ms = self.rng.between(100, 6000).min(self.until_healed_ms());
+        self.silence(index, long_ms);
+        let ways = self.rng.below(3);
+        if ways != 0 {
+            self.network.partition(link.0, End::Host, now.plus_ms(long_ms));
+        }
+        if ways != 1 {
+            self.network.partition(link.0, End::Peer, now.plus_ms(long_ms));
+        }
+    }
+
+    fn limit_datagrams(&mut self, index: usize) {
+        let bytes = self.rng.between(600, 1400) as usize;
+        self.host.handle(self.now, self.players[index].link, LinkInput::DatagramLimit(bytes));
+        self.drain_host();
+    }
+
+    fn worsen(&mut self, index: usize) {
+        let worse = Conditions { latency_us: 120_000, loss_ppm: 200_000, ..self.plan.links[index] };
+        self.network.set_conditions(self.players[index].link.0, worse);
+    }
 }
+
+/// What can befall a player.
+struct Incident {
+    /// As it is counted.
+    name: &'static str,
+    /// How often it is drawn, beside the others.
+    weight: u64,
+    happen: fn(&mut Simulation, usize),
+}
+
+const fn incident(name: &'static str, weight: u64, happen: fn(&mut Simulation, usize)) -> Incident {
+    Incident { name, weight, happen }
+}
+
+/// One line for each.
+const INCIDENTS: &[Incident] = &[
+    incident("incident leave", 1, Simulation::leave),
+    incident("incident crash", 1, Simulation::crash),
+    incident("incident kick", 1, Simulation::kick),
+    incident("incident pause", 1, Simulation::pause),
+    incident("incident partition", 2, Simulation::partition),
+    incident("incident datagram limit", 1, Simulation::limit_datagrams),
+    incident("incident other conditions", 1, Simulation::worsen),
+];

@@ -360,8 +360,8 @@ impl Host {
     /// Plants a bug, for tests of the tests.
     #[cfg(feature = "mutants")]
     pub fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
-        self.common.replication.set_mutant(mutant);
         self.common.mutants = mutant.into();
+        self.common.replication.set_mutant(mutant);
     }
 
     /// The next thing to do or to tell; call until there is none.

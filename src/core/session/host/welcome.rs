@@ -36,6 +36,7 @@ impl HostLink {
             return Err(Closing::new(DisconnectCode::ServerFull));
         }
         let nonce = common.entropy.draw();
+        let binding = binding.for_transcript(common.mutants);
         let (offer, acknowledge) =
             answer_hello(&common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
         self.stage = Stage::AwaitConfirm(Box::new(offer));

@@ -14,6 +14,7 @@ mod sync;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::mutants::Mutants;
 use crate::replication::{Replica, ReplicaLimits};
 use crate::schema::Schema;
 use crate::types::{Lane, PeerId, Tick, Time};
@@ -95,6 +96,7 @@ pub struct Peer {
     replication_open: bool,
     outputs: VecDeque<PeerOutput>,
     scratch: Vec<u8>,
+    mutants: Mutants,
 }
 
 impl core::fmt::Debug for Peer {
@@ -138,6 +140,7 @@ impl Peer {
             replication_open: false,
             outputs: VecDeque::new(),
             scratch: Vec::new(),
+            mutants: Mutants::NONE,
         }
     }
 
@@ -285,8 +288,9 @@ impl Peer {
                     &self.schema,
                     &self.hello,
                     &acknowledge,
-                    &binding,
+                    &binding.for_transcript(self.mutants),
                     self.is_loopback,
+                    self.mutants,
                 )?;
                 self.send(Lane::Control, &Message::SessionConfirm(confirm));
                 let compress = agreement.compression != CompressionKind::None;
@@ -391,6 +395,7 @@ impl Peer {
     /// Plants a bug, for tests of the tests.
     #[cfg(feature = "mutants")]
     pub fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
+        self.mutants = mutant.into();
         self.replica.set_mutant(mutant);
     }
 

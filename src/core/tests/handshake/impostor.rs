@@ -64,6 +64,8 @@ impl Impostor {
         let bound = binding(BindingKind::Memory, 0x42);
         let now = Time(1_000_000);
         let mut peer = Peer::new(config, arrival.schema, now, [0x21; 32], None);
+        #[cfg(feature = "mutants")]
+        peer.set_mutant(super::venue::PLANTED.get());
         peer.handle(now, LinkInput::Opened { binding: bound, max_datagram_bytes: 1150, is_loopback: false });
         let mut impostor = Self {
             peer,

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use theta_core::mutants::Mutants;
 use theta_core::session::handshake::{admission_of, check_acknowledge, client_hello};
 use theta_core::session::keys::Identity;
 use theta_core::session::keys::{client_statement, transcript};
@@ -82,9 +83,16 @@ impl Intruder {
     pub fn prove(&mut self, venue: &mut Venue) {
         let acknowledge = self.greet(venue, self.hello()).expect("an answer");
         let terms = client_terms(&self.identity, self.ticket.clone());
-        let (agreement, confirm) =
-            check_acknowledge(&terms, &schema(), &self.hello, &acknowledge, &self.bound, false)
-                .expect("a host that proves itself");
+        let (agreement, confirm) = check_acknowledge(
+            &terms,
+            &schema(),
+            &self.hello,
+            &acknowledge,
+            &self.bound,
+            false,
+            Mutants::NONE,
+        )
+        .expect("a host that proves itself");
         self.say(venue, Lane::Control, &Message::SessionConfirm(confirm));
         self.agree(agreement.epoch);
         assert!(venue.host.peer_of(self.link).is_some(), "{:?}", self.ending(venue));

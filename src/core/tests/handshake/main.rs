@@ -11,6 +11,8 @@ mod intruder;
 mod invites;
 mod live_host;
 mod live_peer;
+#[cfg(feature = "mutants")]
+mod planted;
 mod proofs;
 mod stages;
 mod terms;

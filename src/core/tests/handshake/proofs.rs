@@ -29,7 +29,7 @@ fn an_honest_guest_gets_in() {
 // ---- The acknowledgement: host key and authority ----
 
 #[test]
-fn a_forged_host_signature_is_noticed() {
+pub fn a_forged_host_signature_is_noticed() {
     let mut impostor = Impostor::meet(real_terms());
     let mut acknowledge = impostor.acknowledgement(|_| ());
     acknowledge.signature[40] ^= 1;
@@ -69,7 +69,7 @@ fn a_certificate_that_its_authority_did_not_sign_is_noticed() {
 }
 
 #[test]
-fn a_certificate_of_another_authority_is_noticed() {
+pub fn a_certificate_of_another_authority_is_noticed() {
     let mut impostor = Impostor::meet(terms_of(&person(66), &person(67)));
     let acknowledge = impostor.acknowledgement(|_| ());
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
@@ -136,7 +136,7 @@ fn a_forged_client_signature_is_refused() {
 }
 
 #[test]
-fn the_right_ticket_with_the_wrong_key_is_refused() {
+pub fn the_right_ticket_with_the_wrong_key_is_refused() {
     // A stolen ticket, and the victim's public key in the hello: everything but the victim's private key.
     let mut venue = Venue::new();
     let mut thief = Intruder::knock(&mut venue, &person(66), Role::Editor);
@@ -283,7 +283,7 @@ fn through_a_middle_node(kind: BindingKind) {
 }
 
 #[test]
-fn a_middle_node_in_memory_is_noticed() {
+pub fn a_middle_node_in_memory_is_noticed() {
     through_a_middle_node(BindingKind::Memory);
 }
 

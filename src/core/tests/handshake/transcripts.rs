@@ -2,6 +2,7 @@
 //! as docs/protocol.md says and not by that room.
 
 use serde_json::Value;
+use theta_core::mutants::Mutants;
 use theta_core::session::Binding;
 use theta_core::session::admission::InviteKey;
 use theta_core::session::handshake::check_acknowledge;
@@ -123,7 +124,7 @@ fn the_client_believes_the_vectors_host_and_no_other() {
         let terms = client_terms(&Identity::from_seed(&pattern(3)), ticket);
         let answer = |signature, binding: &Binding| {
             let acknowledge = SessionAcknowledge { core: vector.core.clone(), signature };
-            check_acknowledge(&terms, &schema(), &vector.hello, &acknowledge, binding, false)
+            check_acknowledge(&terms, &schema(), &vector.hello, &acknowledge, binding, false, Mutants::NONE)
                 .map(|_| ())
                 .map_err(|closing| closing.code)
         };

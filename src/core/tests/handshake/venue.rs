@@ -27,6 +27,12 @@ pub const DOCUMENT: [u8; 32] = [9; 32];
 /// The component that moves.
 const BODY: &str = "gate.body";
 
+#[cfg(feature = "mutants")]
+thread_local! {
+    /// The bug that machines made by this thread have.
+    pub static PLANTED: std::cell::Cell<Option<theta_core::mutants::Mutant>> = const { std::cell::Cell::new(None) };
+}
+
 pub fn authority() -> Identity {
     Identity::from_seed(&[1; 32])
 }
@@ -269,6 +275,8 @@ impl Venue {
         let desc = SpawnDesc { components: &components, ..SpawnDesc::default() };
         let body = world.spawn(&desc).expect("spawns");
         let mut host = Host::new(config, schema, [0x77; 32], Box::new(|| None));
+        #[cfg(feature = "mutants")]
+        host.set_mutant(PLANTED.get());
         host.set_unix_time(UNIX_S);
         let mut venue = Self {
             now: Time(1_000_000),
@@ -314,6 +322,8 @@ impl Venue {
         };
         let seed = [link.0 as u8 ^ 0x5a; 32];
         let mut peer = Peer::new(config, arrival.schema, self.now, seed, None);
+        #[cfg(feature = "mutants")]
+        peer.set_mutant(PLANTED.get());
         let opened = LinkInput::Opened {
             binding: arrival.at_guest,
             max_datagram_bytes: 1150,
