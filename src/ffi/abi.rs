@@ -155,12 +155,28 @@ fn constants() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
+/// The frozen first size and the reserved fields of a struct that may grow, from its `sized!` or `element!` line.
+fn growth(name: &str) -> Option<(usize, Vec<&'static str>)> {
+    let lines = SOURCES.iter().flat_map(|source| source.lines());
+    let mut declared = lines.filter_map(|line| {
+        line.strip_prefix("sized!(").or_else(|| line.strip_prefix("element!("))?.strip_suffix(");")
+    });
+    let (_, rest) = declared.find_map(|line| line.split_once(": ").filter(|(found, _)| *found == name))?;
+    let mut words = rest.split(' ');
+    let first_bytes = words.next().and_then(|bytes| bytes.parse().ok()).expect("a size");
+    Some((first_bytes, words.collect()))
+}
+
 fn current() -> String {
     let mut out = String::from("{\n  \"structs\": [");
     for (at, item) in structs().iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         let _ = write!(out, "{comma}\n    {{\"name\": \"{}\", \"bytes\": {}, ", item.name, item.bytes);
-        let _ = write!(out, "\"align\": {}, \"fields\": [", item.align);
+        let _ = write!(out, "\"align\": {}, ", item.align);
+        if let Some((first_bytes, _)) = growth(item.name) {
+            let _ = write!(out, "\"first_bytes\": {first_bytes}, ");
+        }
+        out.push_str("\"fields\": [");
         for (at, field) in item.fields.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             let _ = write!(out, "{comma}\n      {{\"name\": \"{}\", ", field.name);
@@ -216,6 +232,23 @@ fn no_padding_is_implicit() {
         }
         assert_eq!(item.bytes, end, "{} has a gap at its end", item.name);
     }
+}
+
+/// A reserved field of an input that nobody checks could never be given a meaning.
+#[test]
+fn every_reserved_field_is_declared_where_its_struct_grows() {
+    let mut seen = 0;
+    for item in structs() {
+        let reserved: Vec<_> =
+            item.fields.iter().map(|field| field.name).filter(|name| name.starts_with("reserved")).collect();
+        let growth = growth(item.name);
+        let may_grow = growth.is_some();
+        let declared = growth.map(|(_, reserved)| reserved).unwrap_or_default();
+        assert_eq!(declared, reserved, "{}: name its reserved fields in sized! or element!", item.name);
+        assert!(may_grow || item.fields[0].name != "struct_size", "{} has no sized!", item.name);
+        seen += reserved.len();
+    }
+    assert!(seen >= 10, "{seen} reserved fields");
 }
 
 /// A kind's or code's number in the header is the core's.

@@ -123,9 +123,6 @@ unsafe fn field(desc: &theta_field_desc) -> Result<FieldDesc, Error> {
             bits: desc.flags & !THETA_FIELD_DOCUMENT,
         });
     }
-    if (desc.reserved0, desc.reserved1, desc.reserved2) != (0, 0, 0) {
-        return Err(bad(name, "a reserved field is not zero"));
-    }
     let kind = field_kind(desc, name)?;
     let semantic = Semantic::from_code(desc.semantic)
         .ok_or_else(|| bad(name, "semantic is none of THETA_SEMANTIC_*"))?;
@@ -274,7 +271,6 @@ mod tests {
             ("semantic", theta_field_desc { semantic: 6, ..good() }),
             ("predictor", theta_field_desc { predictor: 5, ..good() }),
             ("diff", theta_field_desc { diff: 2, ..good() }),
-            ("reserved", theta_field_desc { reserved2: 1, ..good() }),
             ("default_number", theta_field_desc { default_number: [0.0, 0.0, 0.0, 1.0], ..good() }),
             ("default_integer", theta_field_desc { default_integer: 1, ..good() }),
             ("steps of one", theta_field_desc { step: 2.0, ..number(THETA_KIND_I32) }),
@@ -293,8 +289,15 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains("\"field\"") && text.contains(what), "{what}: {text}");
         }
-        let unknown = add(theta_field_desc { flags: 6, ..good() }).expect_err("flags");
-        assert_eq!(unknown.code(), THETA_E_UNSUPPORTED_FIELD);
+        for unknown in [
+            theta_field_desc { flags: 6, ..good() },
+            theta_field_desc { reserved0: 1, ..good() },
+            theta_field_desc { reserved1: 1, ..good() },
+            theta_field_desc { reserved2: 1, ..good() },
+        ] {
+            let error = add(unknown).expect_err("a field that means nothing");
+            assert_eq!(error.code(), THETA_E_UNSUPPORTED_FIELD, "{error}");
+        }
     }
 
     #[test]

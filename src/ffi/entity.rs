@@ -49,7 +49,7 @@ pub struct theta_spawn_desc {
     /// Zero.
     pub reserved: u32,
 }
-sized!(theta_spawn_desc: 72);
+sized!(theta_spawn_desc: 72 reserved);
 
 /// A component's first row in the wire's basis, or none for its defaults.
 type FirstRow = (ComponentId, Option<Vec<u8>>);

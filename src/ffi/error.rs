@@ -30,6 +30,10 @@ pub(crate) enum Error {
     )]
     Unsupported { name: &'static str, offset: u32 },
     #[error(
+        "{name}.{field} is not zero; it means nothing to this library: clear the struct before you fill it, or use a newer library"
+    )]
+    ReservedField { name: &'static str, field: &'static str },
+    #[error(
         "{what} has bits 0x{bits:x} that this library does not know; leave them zero or use a newer library"
     )]
     UnknownFlags { what: &'static str, bits: u32 },
@@ -94,7 +98,9 @@ impl Error {
         match self {
             Self::Null { .. } => THETA_E_NULL,
             Self::SizeZero { .. } | Self::Size { .. } => THETA_E_STRUCT_SIZE,
-            Self::Unsupported { .. } | Self::UnknownFlags { .. } => THETA_E_UNSUPPORTED_FIELD,
+            Self::Unsupported { .. } | Self::ReservedField { .. } | Self::UnknownFlags { .. } => {
+                THETA_E_UNSUPPORTED_FIELD
+            }
             Self::Utf8 { .. } => THETA_E_UTF8,
             Self::Range { .. } | Self::Argument { .. } | Self::Alignment { .. } => THETA_E_RANGE,
             Self::NotFinite { .. } => THETA_E_NAN,

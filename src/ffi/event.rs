@@ -78,7 +78,7 @@ pub struct theta_event {
     /// Zero.
     pub reserved: [u64; 2],
 }
-element!(theta_event: 64);
+element!(theta_event: 64 reserved);
 
 /// The texts of the events of the last poll.
 #[derive(Default)]

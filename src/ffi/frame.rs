@@ -55,7 +55,7 @@ pub struct theta_frame_info {
     /// The position in the command log the tick was made with.
     pub log_index: u64,
 }
-sized!(theta_frame_info: 48);
+sized!(theta_frame_info: 48 reserved);
 
 /// An entity of a frame. Element of an array with an element size.
 #[derive(Clone, Copy, Default)]
@@ -80,7 +80,7 @@ pub struct theta_entity_row {
     /// Zero.
     pub reserved: u64,
 }
-element!(theta_entity_row: 56);
+element!(theta_entity_row: 56 reserved);
 
 /// Frames of one session that may be held at once.
 const MAX_HELD: u32 = 3;

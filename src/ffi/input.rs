@@ -63,7 +63,7 @@ pub struct theta_input {
     /// Bytes that only the application understands.
     pub tail: [u8; 64],
 }
-sized!(theta_input: 304);
+sized!(theta_input: 304 reserved);
 
 fn pose_to_wire(pose: &theta_pose, basis: Basis, what: &'static str) -> Result<Pose, Error> {
     let unknown = pose.flags & !(THETA_POSE_VALID | THETA_POSE_TRACKED);

@@ -35,7 +35,7 @@ pub struct theta_error_info {
     /// What was wrong and what to do, UTF-8, zero-filled; cut at a character when longer.
     pub message: [c_char; 512],
 }
-sized!(theta_error_info: 600);
+sized!(theta_error_info: 600 reserved);
 
 /// The ABI version of the library that was loaded; equal to THETA_ABI_VERSION of its header. [any]
 #[unsafe(no_mangle)]

@@ -32,7 +32,7 @@ pub struct theta_peer_info {
     /// Zero.
     pub reserved: [u64; 2],
 }
-element!(theta_peer_info: 128);
+element!(theta_peer_info: 128 reserved);
 
 /// Counters of a link since it opened. Output; begins with its size.
 #[derive(Clone, Copy, Default)]
@@ -89,7 +89,7 @@ pub struct theta_statistics {
     /// Zero.
     pub reserved: u32,
 }
-sized!(theta_statistics: 168);
+sized!(theta_statistics: 168 reserved);
 
 /// Longest reason of a refusal, in bytes.
 const MAX_REASON_BYTES: u64 = MAX_TEXT_BYTES as u64;

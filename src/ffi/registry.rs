@@ -151,7 +151,7 @@ pub struct theta_field_desc {
     /// Zero.
     pub reserved2: u64,
 }
-element!(theta_field_desc: 112);
+element!(theta_field_desc: 112 reserved0 reserved1 reserved2);
 
 /// A component: a struct of the engine. Input; begins with its size. Zero means default.
 #[derive(Clone, Copy)]
@@ -180,7 +180,7 @@ pub struct theta_component_desc {
     /// Zero.
     pub reserved: u32,
 }
-sized!(theta_component_desc: 56);
+sized!(theta_component_desc: 56 reserved);
 
 /// What a registry handle names.
 pub(crate) struct Registry {

@@ -34,7 +34,7 @@ pub struct theta_runtime_config {
     /// Zero.
     pub reserved: u32,
 }
-sized!(theta_runtime_config: 16);
+sized!(theta_runtime_config: 16 reserved);
 
 /// What a shutdown did. Output; begins with its size.
 #[derive(Clone, Copy)]

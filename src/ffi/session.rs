@@ -98,7 +98,7 @@ pub struct theta_host_config {
     /// Bytes of `admission`.
     pub admission_length: u64,
 }
-sized!(theta_host_config: 64);
+sized!(theta_host_config: 64 reserved);
 
 /// How to join. Input; begins with its size. Zero means default.
 #[derive(Clone, Copy)]

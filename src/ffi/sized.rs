@@ -22,6 +22,16 @@ pub(crate) unsafe trait Grows: Copy {
     const NAME: &'static str;
     /// The size of its first released version in bytes: frozen, never `size_of` of today.
     const V1_BYTES: usize;
+    /// Its fields that mean nothing yet. An input's must be zero, so that a later version can give them a meaning
+    /// without changing what an old program asks for.
+    const RESERVED: &'static [Reserved];
+}
+
+/// A field without a meaning: its name and its bytes.
+pub(crate) struct Reserved {
+    pub(crate) name: &'static str,
+    pub(crate) offset: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A struct that states its size itself.
@@ -30,29 +40,40 @@ pub(crate) unsafe trait Grows: Copy {
 /// Its first field is `struct_size: u32`.
 pub(crate) unsafe trait SizedStruct: Grows {}
 
-/// `sized!(theta_noun_config: 24, ..)`: structs that begin with their size, and their frozen first sizes.
+/// `sized!(theta_noun_config: 24 reserved, ..)`: structs that begin with their size, their frozen first sizes, and the
+/// names of their reserved fields (`reserved` where there is one).
 macro_rules! sized {
-    ($($name:ident: $bytes:literal),+ $(,)?) => {$(
-        $crate::ffi::sized::element!($name: $bytes);
+    ($($name:ident: $bytes:literal $($reserved:ident)*),+ $(,)?) => {$(
+        $crate::ffi::sized::element!($name: $bytes $($reserved)*);
         // SAFETY: asserted below.
         unsafe impl $crate::ffi::sized::SizedStruct for $name {}
         const _: () = assert!(std::mem::offset_of!($name, struct_size) == 0);
     )+};
 }
-/// `element!(theta_noun_row: 24, ..)`: elements of arrays whose element size is an argument.
+/// `element!(theta_noun_row: 24 reserved, ..)`: elements of arrays whose element size is an argument.
 macro_rules! element {
-    ($($name:ident: $bytes:literal),+ $(,)?) => {$(
+    ($($name:ident: $bytes:literal $($reserved:ident)*),+ $(,)?) => {$(
         // SAFETY: numbers and pointers with explicit padding, which the snapshot of offsets in abi.rs holds; the
         // literal is the size of the first release.
         unsafe impl $crate::ffi::sized::Grows for $name {
             const NAME: &'static str = stringify!($name);
             const V1_BYTES: usize = $bytes;
+            const RESERVED: &'static [$crate::ffi::sized::Reserved] = &[$($crate::ffi::sized::Reserved {
+                name: stringify!($reserved),
+                offset: std::mem::offset_of!($name, $reserved),
+                bytes: $crate::ffi::sized::bytes_of(|value: $name| value.$reserved),
+            }),*];
         }
         const _: () = assert!(size_of::<$name>() >= $bytes);
     )+};
 }
 pub(crate) use element;
 pub(crate) use sized;
+
+/// The bytes of a field that a closure names; the closure is not called.
+pub(crate) const fn bytes_of<T, F>(_field: fn(T) -> F) -> usize {
+    size_of::<F>()
+}
 
 /// Checks a stated size against the struct's limits.
 fn check<T: Grows>(stated: u32) -> Result<usize, Error> {
@@ -79,6 +100,14 @@ unsafe fn adopt<T: Grows>(from: *const u8, stated: usize) -> Result<T, Error> {
         }
     }
     let mut value = MaybeUninit::<T>::zeroed();
+    for field in T::RESERVED {
+        let present = stated.saturating_sub(field.offset).min(field.bytes);
+        // SAFETY: within the `stated` bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(from.add(field.offset.min(stated)), present) };
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Err(Error::ReservedField { name: T::NAME, field: field.name });
+        }
+    }
     // SAFETY: both sides have the bytes; every bit pattern is a T (the trait's promise).
     unsafe {
         std::ptr::copy_nonoverlapping(from, value.as_mut_ptr().cast::<u8>(), stated.min(known));
@@ -228,7 +257,17 @@ mod tests {
         first: u32,
         later: u64,
     }
-    sized!(theta_example: 8);
+
+    #[allow(non_camel_case_types)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    #[repr(C)]
+    struct theta_padded {
+        struct_size: u32,
+        reserved0: u32,
+        first: u64,
+        reserved1: [u32; 2],
+    }
+    sized!(theta_example: 8, theta_padded: 16 reserved0 reserved1);
 
     /// A header of tomorrow: one field more.
     #[derive(Clone, Copy, Debug, PartialEq)]
@@ -272,6 +311,26 @@ mod tests {
         assert_eq!(code(read(&tomorrow(u32::MAX, 0))), THETA_E_STRUCT_SIZE);
         // SAFETY: null is allowed.
         assert_eq!(code(unsafe { input::<theta_example>(std::ptr::null()) }), THETA_E_NULL);
+    }
+
+    #[test]
+    fn what_means_nothing_is_zero() {
+        // SAFETY: the struct has the bytes that each test states.
+        let read = |value: &theta_padded| unsafe { input(&raw const *value) };
+        let good = theta_padded { struct_size: 24, first: 7, ..theta_padded::default() };
+        assert_eq!(read(&good).unwrap(), good);
+        for bad in
+            [theta_padded { reserved0: 1 << 31, ..good }, theta_padded { reserved1: [0, 1 << 24], ..good }]
+        {
+            let error = read(&bad).unwrap_err();
+            assert_eq!(error.code(), THETA_E_UNSUPPORTED_FIELD);
+            assert!(error.to_string().contains("theta_padded.reserved"), "{error}");
+        }
+        // What an older program does not have, it cannot have set.
+        let older = theta_padded { struct_size: 16, reserved1: [9, 9], ..good };
+        assert_eq!(read(&older).unwrap(), theta_padded { struct_size: 16, ..good });
+        let half = theta_padded { struct_size: 20, reserved1: [0, 9], ..good };
+        assert_eq!(read(&half).unwrap().reserved1, [0, 0]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct theta_ticket_desc {
     /// Zero.
     pub reserved: u32,
 }
-sized!(theta_ticket_desc: 40);
+sized!(theta_ticket_desc: 40 reserved);
 
 /// Longest endpoint of a ticket, in bytes.
 pub(crate) const MAX_ENDPOINT_BYTES: u64 = 256;

@@ -51,7 +51,7 @@ pub struct theta_write_report {
     /// The first entity that was clamped, not a number or missing; 0 = none.
     pub first_bad_entity: u64,
 }
-sized!(theta_write_report: 32);
+sized!(theta_write_report: 32 reserved);
 
 /// What a write handle names.
 pub(crate) struct Write {
