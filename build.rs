@@ -18,6 +18,9 @@ fn main() {
     if os == "linux" || os == "android" {
         // Android 15 devices have 16 KB pages; a library aligned to less does not load there.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,max-page-size=16384");
+        // A program that closes the library while a detached runtime's thread ends, or while some thread still has a last
+        // error, must not have the code unmapped under it. The library stays until the process ends.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
         // The registration section's bounds are named by the linker; they are ours alone, not exported data.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,start-stop-visibility=hidden");
     }

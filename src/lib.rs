@@ -4,4 +4,6 @@ pub mod compression;
 pub mod ffi;
 pub mod ffi_experimental;
 pub mod runtime;
+#[cfg(feature = "test-panics")]
+pub mod test_panics;
 pub mod transport;

@@ -439,7 +439,7 @@
 #define THETA_STATE_CLOSED 6u
 
 /**
- * A call on the session panicked; it answers nothing but info, poll and destroy.
+ * The library panicked in a call on the session or on its thread; it answers nothing but info, poll and destroy.
  */
 #define THETA_STATE_FAULTED 7u
 
@@ -614,7 +614,7 @@
 #define THETA_E_IO (-702)
 
 /**
- * The library panicked inside this call, or inside an earlier call on this session.
+ * The library panicked inside this call, inside an earlier call on this session, or on the runtime's thread.
  */
 #define THETA_E_PANIC (-901)
 
@@ -766,7 +766,7 @@ typedef struct theta_spawn_desc {
      */
     uint32_t type_id;
     /**
-     * The peer that owns it; 0 = the host.
+     * The number of the peer that owns it, up to 65535; 0 = the host. The peer may have left already.
      */
     uint32_t owner;
     /**
@@ -1886,7 +1886,8 @@ theta_status theta_session_admission(struct theta_session session,
  *
  * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_RANGE (payload, a
  * component twice), the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_LIMIT (entities, components),
- * THETA_E_COMPONENT_UNKNOWN, THETA_E_PEER_UNKNOWN, THETA_E_ENTITY_UNKNOWN (the parent), THETA_E_PANIC. [serial]
+ * THETA_E_COMPONENT_UNKNOWN, THETA_E_PEER_UNKNOWN (no number of a peer), THETA_E_ENTITY_UNKNOWN (the parent),
+ * THETA_E_PANIC. [serial]
  */
 THETA_API
 theta_status theta_entity_spawn(struct theta_session session,
@@ -1902,12 +1903,16 @@ theta_status theta_entity_spawn(struct theta_session session,
 THETA_API theta_status theta_entity_despawn(struct theta_session session, uint64_t entity);
 
 /**
- * Hands an entity to a peer, or back to the host with 0.
+ * Hands an entity to a peer, or back to the host with 0. Whether the peer is still there is not looked at: it may
+ * leave at any moment.
  *
- * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PEER_UNKNOWN,
- * THETA_E_ENTITY_UNKNOWN, THETA_E_PANIC. [serial]
+ * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PEER_UNKNOWN (no number of a
+ * peer: over 65535), THETA_E_ENTITY_UNKNOWN, THETA_E_PANIC. [serial]
  */
-THETA_API theta_status theta_entity_set_owner(struct theta_session session, uint64_t entity, uint32_t owner);
+THETA_API
+theta_status theta_entity_set_owner(struct theta_session session,
+                                    uint64_t entity,
+                                    uint32_t owner);
 
 /**
  * Puts an entity under another, or under none with 0. At most 64 deep.
@@ -2021,7 +2026,8 @@ theta_status theta_frame_entities(struct theta_frame frame,
  * `component`, `field`: the whole struct (field 0) or one field. `flags`: 0, or THETA_READ_QUANTISED for the fixed
  * fields' lanes as int64_t (lane times step plus minimum is the value; the wire's basis). `out`: row i is written at
  * byte `i * stride_bytes`, the stride at least a row and at most 1 MiB, a multiple of 8 for lanes; bytes between rows
- * are left alone; null with capacity 0 asks for the count. `count` receives the number of rows there are.
+ * are left alone; null with capacity 0 asks for the count; the capacity is at most 1048576. `count` receives the
+ * number of rows there are.
  *
  * Returns THETA_OK, THETA_TRUNCATED (more than `capacity`), THETA_E_NULL, THETA_E_RANGE, THETA_E_UNSUPPORTED_FIELD
  * (flags), the handle errors, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN. [any]
@@ -2212,7 +2218,8 @@ THETA_API theta_status theta_registry_create(struct theta_runtime runtime, struc
  *
  * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8, THETA_E_RANGE, the
  * handle errors, THETA_E_CONCURRENT, THETA_E_COMPONENT_INVALID (the last error names the field and the rule),
- * THETA_E_COMPONENT_COLLISION, THETA_E_REGISTRY_SEALED (a session uses the registry). [init]
+ * THETA_E_COMPONENT_COLLISION, THETA_E_LIMIT (size, or what one registry takes), THETA_E_REGISTRY_SEALED (a session uses
+ * the registry). [init]
  */
 THETA_API
 theta_status theta_registry_add(struct theta_registry registry,
@@ -2296,7 +2303,7 @@ theta_status theta_runtime_detach(struct theta_runtime runtime);
  * `session`: a joined one. `component`, `field`: the whole struct (field 0) or one field. `entities`: `count` ids, at
  * most 1048576. `render_tick`: a moment of `theta_session_render_tick`, finite. `out`: row i is written at byte
  * `i * stride_bytes`, the stride at least a row and at most 1 MiB. `results`: `count` bytes that receive
- * `THETA_SAMPLE_*`, or null.
+ * `THETA_SAMPLE_*`, or null. The three arrays do not overlap.
  *
  * Returns THETA_OK, THETA_SOME_MISSING, THETA_E_NULL, THETA_E_RANGE, THETA_E_NAN, the handle errors,
  * THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN, THETA_E_NOT_SAMPLED (no tick is complete
@@ -2319,10 +2326,10 @@ theta_status theta_session_sample(struct theta_session session,
  * `registry`: the components, which is sealed by this. `config`: input of `config->struct_size` bytes. `out` receives
  * the handle; end it with `theta_session_destroy`.
  *
- * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
+ * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8,
  * THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
- * THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
- * taken), THETA_E_LIMIT. [init]
+ * THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode),
+ * THETA_E_IO (the port is taken), THETA_E_LIMIT, THETA_E_PANIC (the runtime's thread panicked before). [init]
  */
 THETA_API
 theta_status theta_session_host(struct theta_runtime runtime,
@@ -2336,9 +2343,10 @@ theta_status theta_session_host(struct theta_runtime runtime,
  * `registry`: the components, which is sealed by this. `config`: input of `config->struct_size` bytes. `out` receives
  * the handle; end it with `theta_session_destroy`.
  *
- * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
+ * Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8,
  * THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
- * THETA_E_COMPONENT_COLLISION, THETA_E_TICKET, THETA_E_ADDRESS, THETA_E_IO, THETA_E_LIMIT. [init]
+ * THETA_E_COMPONENT_COLLISION, THETA_E_TICKET, THETA_E_ADDRESS, THETA_E_IO, THETA_E_LIMIT, THETA_E_PANIC (the
+ * runtime's thread panicked before). [init]
  */
 THETA_API
 theta_status theta_session_join(struct theta_runtime runtime,

@@ -33,6 +33,7 @@ const SOURCES: &[&str] = &[
     include_str!("peer.rs"),
     include_str!("event.rs"),
     include_str!("ticket.rs"),
+    include_str!("admission.rs"),
     include_str!("time.rs"),
     include_str!("entity.rs"),
     include_str!("write.rs"),

@@ -53,7 +53,7 @@ pub struct theta_invite_info {
     /// Zero.
     pub reserved: [u64; 2],
 }
-element!(theta_invite_info: 56);
+element!(theta_invite_info: 56 reserved);
 
 impl theta_invite_info {
     fn of(invite: &Invite) -> Self {

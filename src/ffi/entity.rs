@@ -27,7 +27,7 @@ pub struct theta_spawn_desc {
     pub struct_size: u32,
     /// The application's type (prefab).
     pub type_id: u32,
-    /// The peer that owns it; 0 = the host.
+    /// The number of the peer that owns it, up to 65535; 0 = the host. The peer may have left already.
     pub owner: u32,
     /// Components, 0 to 64.
     pub component_count: u32,
@@ -92,7 +92,8 @@ unsafe fn first_rows(desc: &theta_spawn_desc, shared: &Shared) -> Result<Vec<Fir
 ///
 /// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_RANGE (payload, a
 /// component twice), the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_LIMIT (entities, components),
-/// THETA_E_COMPONENT_UNKNOWN, THETA_E_PEER_UNKNOWN, THETA_E_ENTITY_UNKNOWN (the parent), THETA_E_PANIC. [serial]
+/// THETA_E_COMPONENT_UNKNOWN, THETA_E_PEER_UNKNOWN (no number of a peer), THETA_E_ENTITY_UNKNOWN (the parent),
+/// THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_entity_spawn(
     session: theta_session,
@@ -140,10 +141,11 @@ pub extern "C" fn theta_entity_despawn(session: theta_session, entity: u64) -> t
     })
 }
 
-/// Hands an entity to a peer, or back to the host with 0.
+/// Hands an entity to a peer, or back to the host with 0. Whether the peer is still there is not looked at: it may
+/// leave at any moment.
 ///
-/// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PEER_UNKNOWN,
-/// THETA_E_ENTITY_UNKNOWN, THETA_E_PANIC. [serial]
+/// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PEER_UNKNOWN (no number of a
+/// peer: over 65535), THETA_E_ENTITY_UNKNOWN, THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]
 pub extern "C" fn theta_entity_set_owner(session: theta_session, entity: u64, owner: u32) -> theta_status {
     boundary!(theta_entity_set_owner, {

@@ -87,6 +87,11 @@ pub(crate) enum Error {
     #[error("an earlier call on this session panicked ({text}); destroy it and report this text")]
     Faulted { text: String },
 
+    #[error(
+        "the library's thread panicked while it drove this session; its last event says where, destroy it"
+    )]
+    ThreadPanicked,
+
     /// An error of a room below, with the status it was mapped to.
     #[error("{text}")]
     Room { code: theta_status, text: String },
@@ -118,7 +123,7 @@ impl Error {
             Self::RegistrySealed => THETA_E_REGISTRY_SEALED,
             Self::PeerUnknown { .. } => THETA_E_PEER_UNKNOWN,
             Self::EntityUnknown { .. } => THETA_E_ENTITY_UNKNOWN,
-            Self::Panic { .. } | Self::Faulted { .. } => THETA_E_PANIC,
+            Self::Panic { .. } | Self::Faulted { .. } | Self::ThreadPanicked => THETA_E_PANIC,
             Self::Room { code, .. } => *code,
         }
     }
@@ -184,6 +189,7 @@ impl From<RuntimeError> for Error {
             RuntimeError::PeerUnknown(peer) => return Self::PeerUnknown { peer: peer.0 as u32 },
             RuntimeError::Disconnected => THETA_E_DISCONNECTED,
             RuntimeError::ShutDown => THETA_E_SHUT_DOWN,
+            RuntimeError::Faulted(_) => THETA_E_PANIC,
             RuntimeError::NotLive | RuntimeError::NotHostDriven => THETA_E_STATE,
             RuntimeError::NoFrame => THETA_E_NOT_SAMPLED,
             RuntimeError::Address { .. } | RuntimeError::NotLoopback(_) => THETA_E_ADDRESS,

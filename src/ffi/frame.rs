@@ -264,7 +264,8 @@ pub unsafe extern "C" fn theta_frame_entities(
 /// `component`, `field`: the whole struct (field 0) or one field. `flags`: 0, or THETA_READ_QUANTISED for the fixed
 /// fields' lanes as int64_t (lane times step plus minimum is the value; the wire's basis). `out`: row i is written at
 /// byte `i * stride_bytes`, the stride at least a row and at most 1 MiB, a multiple of 8 for lanes; bytes between rows
-/// are left alone; null with capacity 0 asks for the count. `count` receives the number of rows there are.
+/// are left alone; null with capacity 0 asks for the count; the capacity is at most 1048576. `count` receives the
+/// number of rows there are.
 ///
 /// Returns THETA_OK, THETA_TRUNCATED (more than `capacity`), THETA_E_NULL, THETA_E_RANGE, THETA_E_UNSUPPORTED_FIELD
 /// (flags), the handle errors, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN. [any]

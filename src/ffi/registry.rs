@@ -273,7 +273,8 @@ pub unsafe extern "C" fn theta_registry_create(
 ///
 /// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8, THETA_E_RANGE, the
 /// handle errors, THETA_E_CONCURRENT, THETA_E_COMPONENT_INVALID (the last error names the field and the rule),
-/// THETA_E_COMPONENT_COLLISION, THETA_E_REGISTRY_SEALED (a session uses the registry). [init]
+/// THETA_E_COMPONENT_COLLISION, THETA_E_LIMIT (size, or what one registry takes), THETA_E_REGISTRY_SEALED (a session uses
+/// the registry). [init]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_registry_add(
     registry: theta_registry,

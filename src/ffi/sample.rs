@@ -29,7 +29,7 @@ pub const THETA_SAMPLE_MISSING: u32 = 3;
 /// `session`: a joined one. `component`, `field`: the whole struct (field 0) or one field. `entities`: `count` ids, at
 /// most 1048576. `render_tick`: a moment of `theta_session_render_tick`, finite. `out`: row i is written at byte
 /// `i * stride_bytes`, the stride at least a row and at most 1 MiB. `results`: `count` bytes that receive
-/// `THETA_SAMPLE_*`, or null.
+/// `THETA_SAMPLE_*`, or null. The three arrays do not overlap.
 ///
 /// Returns THETA_OK, THETA_SOME_MISSING, THETA_E_NULL, THETA_E_RANGE, THETA_E_NAN, the handle errors,
 /// THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN, THETA_E_NOT_SAMPLED (no tick is complete
@@ -57,7 +57,13 @@ pub unsafe extern "C" fn theta_session_sample(
         let shared = &session.shared;
         let rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
         let bytes = rows.span_bytes(count, stride_bytes)?;
-        // SAFETY: as above.
+        let (ids, values) =
+            ((entities.as_ptr().cast(), size_of_val(entities)), (out.cast_const().cast(), bytes));
+        let codes = (results.cast_const(), if results.is_null() { 0 } else { count as usize });
+        view::apart(ids, values, "entities and out")?;
+        view::apart(ids, codes, "entities and results")?;
+        view::apart(values, codes, "out and results")?;
+        // SAFETY: as above; the three do not overlap.
         let (out, mut results) = unsafe {
             let results = (!results.is_null()).then(|| view::slice_mut(results, count as u64, "results"));
             (view::slice_mut(out.cast::<u8>(), bytes as u64, "out")?, results.transpose()?)

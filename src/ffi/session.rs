@@ -49,7 +49,7 @@ pub const THETA_STATE_JOINING: u32 = 4;
 pub const THETA_STATE_LIVE: u32 = 5;
 /// Over.
 pub const THETA_STATE_CLOSED: u32 = 6;
-/// A call on the session panicked; it answers nothing but info, poll and destroy.
+/// The library panicked in a call on the session or on its thread; it answers nothing but info, poll and destroy.
 pub const THETA_STATE_FAULTED: u32 = 7;
 
 /// Longest bearer token, in bytes.
@@ -136,7 +136,7 @@ pub struct theta_join_config {
     /// Zero.
     pub reserved: u32,
 }
-sized!(theta_join_config: 64);
+sized!(theta_join_config: 64 reserved);
 
 /// Where a session stands. Output; begins with its size.
 #[derive(Clone, Copy)]
@@ -204,10 +204,10 @@ fn basis(number: u32) -> Result<Basis, Error> {
 /// `registry`: the components, which is sealed by this. `config`: input of `config->struct_size` bytes. `out` receives
 /// the handle; end it with `theta_session_destroy`.
 ///
-/// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
+/// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8,
 /// THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
-/// THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
-/// taken), THETA_E_LIMIT. [init]
+/// THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode),
+/// THETA_E_IO (the port is taken), THETA_E_LIMIT, THETA_E_PANIC (the runtime's thread panicked before). [init]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_session_host(
     runtime: theta_runtime,
@@ -235,9 +235,10 @@ pub unsafe extern "C" fn theta_session_host(
 /// `registry`: the components, which is sealed by this. `config`: input of `config->struct_size` bytes. `out` receives
 /// the handle; end it with `theta_session_destroy`.
 ///
-/// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
+/// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8,
 /// THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
-/// THETA_E_COMPONENT_COLLISION, THETA_E_TICKET, THETA_E_ADDRESS, THETA_E_IO, THETA_E_LIMIT. [init]
+/// THETA_E_COMPONENT_COLLISION, THETA_E_TICKET, THETA_E_ADDRESS, THETA_E_IO, THETA_E_LIMIT, THETA_E_PANIC (the
+/// runtime's thread panicked before). [init]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_session_join(
     runtime: theta_runtime,

@@ -135,7 +135,11 @@ impl Session {
     #[inline]
     pub(crate) fn open(bits: u64) -> Result<Serial<Self>, Error> {
         let mut session = handle::serial::<Self>(bits)?;
-        session.parts().0.shared.fault.check()?;
+        let noun = session.parts().0;
+        noun.shared.fault.check()?;
+        if noun.view.is_faulted() {
+            return Err(Error::ThreadPanicked);
+        }
         Ok(session)
     }
 

@@ -81,7 +81,7 @@ pub const THETA_E_ADDRESS: i32 = -701;
 /// The operating system refused a socket, a thread or a file.
 pub const THETA_E_IO: i32 = -702;
 
-/// The library panicked inside this call, or inside an earlier call on this session.
+/// The library panicked inside this call, inside an earlier call on this session, or on the runtime's thread.
 pub const THETA_E_PANIC: i32 = -901;
 /// A promise inside the library was broken; please report it with the last error's text.
 pub const THETA_E_INTERNAL: i32 = -902;

@@ -60,6 +60,17 @@ pub(crate) unsafe fn slice_mut<'a, T>(
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer, count as usize) })
 }
 
+/// Refuses memory that is written while other memory of the caller is used: two spans (address, bytes) must not overlap.
+/// Nothing is looked at but addresses.
+pub(crate) fn apart(one: (*const u8, usize), other: (*const u8, usize), what: &str) -> Result<(), Error> {
+    let range = |(pointer, bytes): (*const u8, usize)| pointer.addr()..pointer.addr().saturating_add(bytes);
+    let (one, other) = (range(one), range(other));
+    if one.is_empty() || other.is_empty() || one.end <= other.start || other.end <= one.start {
+        return Ok(());
+    }
+    Err(Error::Argument { what: format!("{what} overlap; give each of them memory of its own") })
+}
+
 /// Text that is not null-terminated.
 ///
 /// # Safety
@@ -194,6 +205,21 @@ mod tests {
         // SAFETY: one byte into 24 readable bytes leaves room for two values.
         let result = unsafe { slice(bytes.as_ptr().byte_add(1), 2, 9, "entities") };
         assert!(matches!(result, Err(Error::Alignment { bytes: 8, .. })));
+    }
+
+    #[test]
+    fn overlapping_memory_is_refused() {
+        let bytes = [0u8; 16];
+        let middle = (bytes[4..].as_ptr(), 4);
+        let is_apart = |at: usize, count| {
+            let one = (bytes[at..].as_ptr(), count);
+            let found = apart(one, middle, "out and results").is_ok();
+            assert_eq!(found, apart(middle, one, "out and results").is_ok(), "either way round");
+            found
+        };
+        assert!(is_apart(0, 4) && is_apart(8, 8) && is_apart(5, 0), "beside it, or nothing");
+        assert!(!is_apart(0, 5) && !is_apart(7, 1) && !is_apart(0, 16) && !is_apart(4, usize::MAX));
+        assert!(apart((std::ptr::null(), 0), middle, "results").is_ok());
     }
 
     #[test]

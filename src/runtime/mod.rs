@@ -16,7 +16,8 @@
 //! does not drain never stops the I/O thread: events that only repeat what the roster and the frames say are dropped
 //! and a `Resync` says so; all others wait.
 //!
-//! A panic while a session is driven ends that session alone ([`EventKind::Faulted`]); its neighbours go on.
+//! A panic while a session is driven ends that session alone ([`EventKind::Faulted`]); its neighbours go on. A panic of
+//! the I/O thread itself ends its runtime: every session of it says so, and other runtimes go on.
 //!
 //! | file | concern |
 //! |---|---|
@@ -117,6 +118,9 @@ pub enum RuntimeError {
     /// The runtime was shut down.
     #[error("the runtime was shut down")]
     ShutDown,
+    /// The runtime's thread panicked; nothing runs on it any more.
+    #[error("the runtime's thread panicked ({0}); shut it down and report this text")]
+    Faulted(String),
     /// The runtime has its own thread (or, for a step, has none).
     #[error("only a host-driven runtime is stepped")]
     NotHostDriven,

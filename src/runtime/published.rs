@@ -360,6 +360,11 @@ impl SessionView {
         }
     }
 
+    /// True after a panic on the session's own thread.
+    pub fn is_faulted(&self) -> bool {
+        self.shared.standing.load().state == SessionState::Faulted
+    }
+
     /// The other members, by number; on a host also those who wait to be admitted.
     pub fn peers(&self) -> Vec<PeerEntry> {
         let standing = self.shared.standing.load();

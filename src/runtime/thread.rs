@@ -1,7 +1,10 @@
 //! The I/O thread of a runtime: it runs the sessions' drivers, each of which fails alone, and it ends in time.
+//!
+//! A panic in a driver is the end of its session. A panic in what the sessions share, the thread itself, is the end of
+//! the runtime: every session is told ([`Supervised`]) and no new one starts.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -61,10 +64,17 @@ struct Stop {
     deadline: tokio::time::Instant,
 }
 
+/// Why the thread ended before it was told to: what its panic said.
+type Fault = Arc<OnceLock<String>>;
+
 /// One I/O thread (or none) and the sessions on it. Dropping it is as [`Runtime::detach`].
 pub struct Runtime {
     running: Mutex<Option<Running>>,
     conditioner: LinkConditioner,
+    fault: Fault,
+    /// Makes the thread panic, for tests.
+    #[cfg(any(test, feature = "test-panics"))]
+    breaker: Arc<tokio::sync::Notify>,
 }
 
 impl core::fmt::Debug for Runtime {
@@ -82,24 +92,40 @@ impl Runtime {
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let reactor = reactor()?;
         let handle = reactor.handle().clone();
+        let fault = Fault::default();
+        #[cfg(any(test, feature = "test-panics"))]
+        let breaker = Arc::new(tokio::sync::Notify::new());
         let mode = if config.host_driven {
             Mode::Stepped(Box::new(reactor))
         } else {
             let (stop, stopped) = oneshot::channel();
             let (tell, done) = mpsc::channel();
+            let life = serve(stopped);
+            #[cfg(any(test, feature = "test-panics"))]
+            let life = unless_broken(life, Arc::clone(&breaker));
+            let fault = Arc::clone(&fault);
             let thread = std::thread::Builder::new()
                 .name(THREAD_NAME.to_owned())
                 .spawn(move || {
-                    reactor.block_on(serve(stopped));
+                    let served = std::panic::catch_unwind(AssertUnwindSafe(|| reactor.block_on(life)));
+                    if let Err(panic) = served {
+                        // Before the sessions are dropped, which say it to the application.
+                        let _ = fault.set(panic_text(panic));
+                    }
                     // Name resolution may still have a blocking thread; it ends by itself.
-                    reactor.shutdown_background();
+                    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| reactor.shutdown_background()));
                     let _ = tell.send(());
                 })
                 .map_err(RuntimeError::Thread)?;
             Mode::Thread { stop, done, thread }
         };
-        let running = Running { handle, sessions: Vec::new(), mode };
-        Ok(Self { running: Mutex::new(Some(running)), conditioner: LinkConditioner::default() })
+        Ok(Self {
+            running: Mutex::new(Some(Running { handle, sessions: Vec::new(), mode })),
+            conditioner: LinkConditioner::default(),
+            fault,
+            #[cfg(any(test, feature = "test-panics"))]
+            breaker,
+        })
     }
 
     /// The network that the sockets of all sessions of this runtime are on, to make it a bad one: each packet is subject
@@ -124,13 +150,16 @@ impl Runtime {
     {
         let mut running = self.running();
         let running = running.as_mut().ok_or(RuntimeError::ShutDown)?;
+        if let Some(text) = self.fault.get() {
+            return Err(RuntimeError::Faulted(text.clone()));
+        }
         running.sessions.retain(|(_, task)| !task.is_finished());
         if running.sessions.len() >= MAX_SESSIONS {
             return Err(RuntimeError::Limit { what: "sessions of one runtime", limit: MAX_SESSIONS });
         }
         let _inside = running.handle.enter();
         let (session, shared, driver) = set_up()?;
-        let task = running.handle.spawn(supervise(driver, Arc::clone(&shared)));
+        let task = running.handle.spawn(supervise(driver, Arc::clone(&shared), Arc::clone(&self.fault)));
         running.sessions.push((shared, task));
         Ok(session)
     }
@@ -238,32 +267,94 @@ pub(super) trait Drive: Send + 'static {
     fn events(&mut self) -> &mut EventSink;
 }
 
-/// Runs a driver; a panic in it is the end of this session and of nothing else.
-async fn supervise<D: Drive>(mut driver: D, shared: Arc<Shared>) {
-    let outcome = {
-        let mut run = std::pin::pin!(driver.run());
-        std::future::poll_fn(move |context| {
-            match std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
-                Ok(poll) => poll.map(Ok),
-                Err(panic) => std::task::Poll::Ready(Err(panic)),
-            }
-        })
-        .await
-    };
-    if let Err(panic) = outcome {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no text".to_owned());
-        shared.update_standing(|standing| standing.state = SessionState::Faulted);
+/// A driver and the promise that its session is told how it ended.
+struct Supervised<D: Drive> {
+    /// None once its end has been told.
+    driver: Option<D>,
+    shared: Arc<Shared>,
+    runtime_fault: Fault,
+}
+
+impl<D: Drive> Supervised<D> {
+    /// The session is over because of a panic.
+    fn tell_fault(&mut self, text: String) {
+        let Some(driver) = &mut self.driver else { return };
+        self.shared.update_standing(|standing| standing.state = SessionState::Faulted);
         driver.events().push(EventKind::StateChanged(SessionState::Faulted));
         driver.events().push(EventKind::Faulted { text });
-    } else if !shared.state().is_over() {
-        shared.update_standing(|standing| standing.state = SessionState::Closed);
     }
-    // Dropping what a panic left behind may panic again.
-    let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(driver)));
+
+    fn end(&mut self) {
+        let driver = self.driver.take();
+        // Dropping what a panic left behind may panic again.
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(driver)));
+    }
+}
+
+impl<D: Drive> Drop for Supervised<D> {
+    fn drop(&mut self) {
+        // Cut off in the middle: by a deadline, which tells the application itself, or with the whole thread.
+        if let Some(text) = self.runtime_fault.get()
+            && !self.shared.state().is_over()
+        {
+            self.tell_fault(format!("the runtime's thread panicked: {text}"));
+        }
+        self.end();
+    }
+}
+
+/// Runs a driver; a panic in it is the end of this session and of nothing else. A future from the start, so that one
+/// that is dropped before its first turn tells its end, too.
+fn supervise<D: Drive>(
+    driver: D,
+    shared: Arc<Shared>,
+    runtime_fault: Fault,
+) -> impl Future<Output = ()> + Send {
+    let mut supervised = Supervised { driver: Some(driver), shared, runtime_fault };
+    async move {
+        let outcome = {
+            let Some(driver) = &mut supervised.driver else { return };
+            let mut run = std::pin::pin!(driver.run());
+            std::future::poll_fn(move |context| {
+                match std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
+                    Ok(poll) => poll.map(Ok),
+                    Err(panic) => std::task::Poll::Ready(Err(panic)),
+                }
+            })
+            .await
+        };
+        if let Err(panic) = outcome {
+            supervised.tell_fault(panic_text(panic));
+        } else if !supervised.shared.state().is_over() {
+            supervised.shared.update_standing(|standing| standing.state = SessionState::Closed);
+        }
+        supervised.end();
+    }
+}
+
+/// What a panic said.
+fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().map_or("no text", |text| text).to_owned(),
+    }
+}
+
+/// The thread's life with a panic in it, on demand.
+#[cfg(any(test, feature = "test-panics"))]
+async fn unless_broken(life: impl Future<Output = ()>, breaker: Arc<tokio::sync::Notify>) {
+    tokio::select! {
+        () = life => {}
+        () = breaker.notified() => panic!("on purpose"),
+    }
+}
+
+#[cfg(any(test, feature = "test-panics"))]
+impl Runtime {
+    /// Makes the thread panic outside of any session.
+    pub(crate) fn break_thread(&self) {
+        self.breaker.notify_one();
+    }
 }
 
 #[cfg(test)]
@@ -340,6 +431,39 @@ mod tests {
         assert_eq!(report, ShutdownReport { threads_joined: 1, threads_left: vec![], sessions_closed: 1 });
         assert_eq!(neighbour.state(), SessionState::Closed);
         assert_eq!(broken.state(), SessionState::Faulted);
+    }
+
+    #[test]
+    fn a_panic_of_the_thread_is_told_by_every_session_and_ends_that_runtime_alone() {
+        let (runtime, other) = (
+            Runtime::start(RuntimeConfig::default()).expect("a runtime"),
+            Runtime::start(RuntimeConfig::default()).expect("another"),
+        );
+        let (mut one, first) = launch(&runtime, false);
+        let (mut two, second) = launch(&runtime, false);
+        let (_, elsewhere) = launch(&other, false);
+        runtime.break_thread();
+        for (events, shared) in [(&mut one, &first), (&mut two, &second)] {
+            wait_for(shared, SessionState::Faulted);
+            let began = Instant::now();
+            let text = loop {
+                match events.pop().map(|event| event.kind) {
+                    Some(EventKind::Faulted { text }) => break text,
+                    _ => assert!(began.elapsed() < Duration::from_secs(10), "nobody was told"),
+                }
+            };
+            assert_eq!(text, "the runtime's thread panicked: on purpose");
+        }
+        let refused = runtime.launch::<(), Fake>(|| unreachable!("a faulted runtime starts nothing"));
+        assert!(matches!(refused, Err(RuntimeError::Faulted(text)) if text == "on purpose"));
+        let report = runtime.shutdown(Duration::from_secs(5));
+        assert_eq!((report.threads_joined, report.threads_left.len()), (1, 0));
+        assert_eq!(first.state(), SessionState::Faulted);
+
+        assert_eq!(elsewhere.state(), SessionState::Live);
+        let (_, later) = launch(&other, false);
+        later.leave();
+        wait_for(&later, SessionState::Closed);
     }
 
     /// A session that does not end when it is told to.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with wrong handles and
-# null, a host and a peer over loopback, who gets in, threads, idleness, and the examples of docs/c-api.md and README.md. Prints what
-# failed and a line to count.
+# The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with every wrong
+# argument, a host and a peer over loopback, who gets in, threads, idleness, and the examples of docs/c-api.md and
+# README.md. Prints what failed and a line to count.
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
 set -uo pipefail
@@ -71,7 +71,6 @@ compile() { # compile COMPILER NAME SOURCE FLAGS..: says whether it did
   fi
 }
 
-# What the programs include: the header's functions, the snapshot, the table of poses.
 functions() { grep -oE '\btheta_[a-z0-9_]+\(' "$header" | tr -d '(' | sort -u; }
 # Each function and the thread class that ends its comment.
 classes() {
@@ -82,33 +81,8 @@ classes() {
     declared && match($0, /thetax?_[a-z0-9_]+\(/) { declared = 0; print substr($0, RSTART, RLENGTH - 1), class }
   ' "$header" "$experimental"
 }
-python3 - "$root" "$build" "$header" <<'PYTHON'
-import json, re, sys
-root, build, header = sys.argv[1:]
-text = re.sub(r"/\*.*?\*/", "", open(header).read(), flags=re.S)
-with open(f"{build}/functions.inc", "w") as out:
-    for name, parameters in re.findall(r"^THETA_API\s[^;]*?\b(theta_\w+)\(([^;]*)\);", text, flags=re.M):
-        handles = re.findall(r"\bstruct theta_\w+ \w+", parameters)
-        out.write(f"FUNCTION({name}, {len(handles)}, {parameters.count('*')})\n")
-abi = json.load(open(f"{root}/abi/theta.abi.json"))
-with open(f"{build}/layout.inc", "w") as out:
-    for s in abi["structs"]:
-        out.write(f"STRUCT({s['name']}, {s['bytes']}, {s['align']})\n")
-        for f in s["fields"]:
-            out.write(f"FIELD({s['name']}, {f['name']}, {f['offset']}, {f['bytes']})\n")
-    for c in abi["constants"]:
-        out.write(f"CONSTANT({c['name']}, {c['value']})\n")
-poses = json.load(open(f"{root}/tests/vectors/basis.json"))["poses"]
-row = lambda v: "{" + ", ".join(f"{n:.9g}f" if "." in f"{n:.9g}" or "e" in f"{n:.9g}" else f"{n:.1f}f" for n in v) + "}"
-with open(f"{build}/basis.inc", "w") as out:
-    for basis in ("openxr", "unity", "unreal"):
-        out.write(f"static const pose {basis.upper()}[] = {{\n")
-        for p in poses:
-            c = p[basis]
-            out.write(f'  {{"{p["name"]}", {row(c["position"])}, {row(c["rotation"])}, {row(c["linear_velocity"])}}},\n')
-        out.write("};\n")
-PYTHON
-listed=$(grep -c '^FUNCTION(' "$build/functions.inc")
+python3 "$here/generate.py" "$root" "$build"
+listed=$(grep -cE '^(FUNCTION|PLAIN)\(' "$build/functions.inc")
 check "$listed of the header's functions are in functions.inc" [ "$listed" -eq "$(functions | wc -l)" ]
 # The fenced C block of each page, as a program.
 example_of() { awk '/^```/ { inside = ($0 == "```c"); next } inside' "$1"; }
@@ -133,7 +107,7 @@ fi
 compile "$cc" header_c99 "$here/header.c" -std=c99 && run header_c99
 compile "$cxx" header_cxx11 "$here/header.c" -x c++ -std=c++11 && run header_cxx11
 compile "$cc" layout "$here/layout.c" -std=c99 && run layout
-compile "$cc" handles "$here/handles.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run handles
+compile "$cc" misuse "$here/misuse.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run misuse
 compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
 compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
 compile "$cc" door "$here/door.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run door

@@ -108,7 +108,8 @@ namespace Theta.Interop
         ///
         ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_RANGE (payload, a
         ///  component twice), the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_LIMIT (entities, components),
-        ///  THETA_E_COMPONENT_UNKNOWN, THETA_E_PEER_UNKNOWN, THETA_E_ENTITY_UNKNOWN (the parent), THETA_E_PANIC. [serial]
+        ///  THETA_E_COMPONENT_UNKNOWN, THETA_E_PEER_UNKNOWN (no number of a peer), THETA_E_ENTITY_UNKNOWN (the parent),
+        ///  THETA_E_PANIC. [serial]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_entity_spawn", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_entity_spawn(theta_session session, theta_spawn_desc* desc, ulong* @out);
@@ -123,10 +124,11 @@ namespace Theta.Interop
         internal static extern int theta_entity_despawn(theta_session session, ulong entity);
 
         /// <summary>
-        ///  Hands an entity to a peer, or back to the host with 0.
+        ///  Hands an entity to a peer, or back to the host with 0. Whether the peer is still there is not looked at: it may
+        ///  leave at any moment.
         ///
-        ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PEER_UNKNOWN,
-        ///  THETA_E_ENTITY_UNKNOWN, THETA_E_PANIC. [serial]
+        ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PEER_UNKNOWN (no number of a
+        ///  peer: over 65535), THETA_E_ENTITY_UNKNOWN, THETA_E_PANIC. [serial]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_entity_set_owner", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_entity_set_owner(theta_session session, ulong entity, uint owner);
@@ -226,7 +228,8 @@ namespace Theta.Interop
         ///  `component`, `field`: the whole struct (field 0) or one field. `flags`: 0, or THETA_READ_QUANTISED for the fixed
         ///  fields' lanes as int64_t (lane times step plus minimum is the value; the wire's basis). `out`: row i is written at
         ///  byte `i * stride_bytes`, the stride at least a row and at most 1 MiB, a multiple of 8 for lanes; bytes between rows
-        ///  are left alone; null with capacity 0 asks for the count. `count` receives the number of rows there are.
+        ///  are left alone; null with capacity 0 asks for the count; the capacity is at most 1048576. `count` receives the
+        ///  number of rows there are.
         ///
         ///  Returns THETA_OK, THETA_TRUNCATED (more than `capacity`), THETA_E_NULL, THETA_E_RANGE, THETA_E_UNSUPPORTED_FIELD
         ///  (flags), the handle errors, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN. [any]
@@ -388,7 +391,8 @@ namespace Theta.Interop
         ///
         ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8, THETA_E_RANGE, the
         ///  handle errors, THETA_E_CONCURRENT, THETA_E_COMPONENT_INVALID (the last error names the field and the rule),
-        ///  THETA_E_COMPONENT_COLLISION, THETA_E_REGISTRY_SEALED (a session uses the registry). [init]
+        ///  THETA_E_COMPONENT_COLLISION, THETA_E_LIMIT (size, or what one registry takes), THETA_E_REGISTRY_SEALED (a session uses
+        ///  the registry). [init]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_registry_add", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_registry_add(theta_registry registry, theta_component_desc* desc, ulong* component_id);
@@ -464,7 +468,7 @@ namespace Theta.Interop
         ///  `session`: a joined one. `component`, `field`: the whole struct (field 0) or one field. `entities`: `count` ids, at
         ///  most 1048576. `render_tick`: a moment of `theta_session_render_tick`, finite. `out`: row i is written at byte
         ///  `i * stride_bytes`, the stride at least a row and at most 1 MiB. `results`: `count` bytes that receive
-        ///  `THETA_SAMPLE_*`, or null.
+        ///  `THETA_SAMPLE_*`, or null. The three arrays do not overlap.
         ///
         ///  Returns THETA_OK, THETA_SOME_MISSING, THETA_E_NULL, THETA_E_RANGE, THETA_E_NAN, the handle errors,
         ///  THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN, THETA_E_NOT_SAMPLED (no tick is complete
@@ -479,10 +483,10 @@ namespace Theta.Interop
         ///  `registry`: the components, which is sealed by this. `config`: input of `config-&gt;struct_size` bytes. `out` receives
         ///  the handle; end it with `theta_session_destroy`.
         ///
-        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
+        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8,
         ///  THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
-        ///  THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode), THETA_E_IO (the port is
-        ///  taken), THETA_E_LIMIT. [init]
+        ///  THETA_E_COMPONENT_COLLISION, THETA_E_TICKET (admission), THETA_E_ADDRESS (malformed, or not loopback in dev mode),
+        ///  THETA_E_IO (the port is taken), THETA_E_LIMIT, THETA_E_PANIC (the runtime's thread panicked before). [init]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_host", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_session_host(theta_runtime runtime, theta_registry registry, theta_host_config* config, theta_session* @out);
@@ -493,9 +497,10 @@ namespace Theta.Interop
         ///  `registry`: the components, which is sealed by this. `config`: input of `config-&gt;struct_size` bytes. `out` receives
         ///  the handle; end it with `theta_session_destroy`.
         ///
-        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD (flags), THETA_E_UTF8,
+        ///  Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE, THETA_E_UNSUPPORTED_FIELD, THETA_E_UTF8,
         ///  THETA_E_RANGE, the handle errors, THETA_E_HANDLE_FOREIGN (two runtimes), THETA_E_CONCURRENT (the registry),
-        ///  THETA_E_COMPONENT_COLLISION, THETA_E_TICKET, THETA_E_ADDRESS, THETA_E_IO, THETA_E_LIMIT. [init]
+        ///  THETA_E_COMPONENT_COLLISION, THETA_E_TICKET, THETA_E_ADDRESS, THETA_E_IO, THETA_E_LIMIT, THETA_E_PANIC (the
+        ///  runtime's thread panicked before). [init]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_join", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_session_join(theta_runtime runtime, theta_registry registry, theta_join_config* config, theta_session* @out);
@@ -776,7 +781,7 @@ namespace Theta.Interop
         /// </summary>
         public uint type_id;
         /// <summary>
-        ///  The peer that owns it; 0 = the host.
+        ///  The number of the peer that owns it, up to 65535; 0 = the host. The peer may have left already.
         /// </summary>
         public uint owner;
         /// <summary>
@@ -2144,7 +2149,7 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_STATE_CLOSED = 6;
         /// <summary>
-        /// A call on the session panicked; it answers nothing but info, poll and destroy.
+        /// The library panicked in a call on the session or on its thread; it answers nothing but info, poll and destroy.
         /// </summary>
         public const uint THETA_STATE_FAULTED = 7;
         /// <summary>
@@ -2284,7 +2289,7 @@ namespace Theta.Interop
         /// </summary>
         public const int THETA_E_IO = -702;
         /// <summary>
-        /// The library panicked inside this call, or inside an earlier call on this session.
+        /// The library panicked inside this call, inside an earlier call on this session, or on the runtime's thread.
         /// </summary>
         public const int THETA_E_PANIC = -901;
         /// <summary>
