@@ -44,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cbor", body: wire::cbor, neighbours: 20_000 },
     Target { name: "envelope", body: wire::envelope, neighbours: 8000 },
     Target { name: "frame", body: wire::frame, neighbours: 20_000 },
+    Target { name: "genesis", body: text::genesis, neighbours: 10_000 },
     Target { name: "host", body: host::host, neighbours: 150 },
     Target { name: "input", body: text::input, neighbours: 20_000 },
     Target { name: "manifest", body: text::manifest, neighbours: 2000 },

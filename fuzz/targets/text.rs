@@ -2,6 +2,7 @@
 
 use theta_core::schema::{SchemaError, manifest as manifests};
 use theta_core::session::admission::AdmissionState;
+use theta_core::session::genesis::Genesis;
 use theta_core::session::input::{InputSample, MAX_SAMPLES, MAX_TAIL_BYTES, pack, unpack};
 use theta_core::session::ticket::{MEMBER_TICKET_BYTES, MemberTicket, Ticket};
 use theta_core::types::Tick;
@@ -67,6 +68,16 @@ pub fn admission(data: &[u8]) {
     assert!(asked <= 4096 + 16 * data.len(), "{asked} bytes asked for by {}", data.len());
     if let Ok(state) = state {
         assert_eq!(state.encode(), data, "a state has one spelling");
+    }
+}
+
+/// A genesis record, as a host shows it.
+pub fn genesis(data: &[u8]) {
+    let (record, asked) = measure(|| Genesis::decode(data));
+    assert!(asked <= 16 * 1024, "{asked} bytes asked for");
+    if let Ok(record) = record {
+        assert_eq!(record.encode(), data, "a record has one spelling");
+        let _ = record.is_signed();
     }
 }
 

@@ -1524,9 +1524,10 @@ typedef struct theta_host_config {
      */
     const uint8_t *host_seed;
     /**
-     * 32 bytes: the document's id; null = SHA-256 of the authority's public key.
+     * 32 bytes that tell apart the documents of one authority, which founds them; null = zeros. The same authority and
+     * nonce make the same document; `theta_session_info` has its id.
      */
-    const uint8_t *document_id;
+    const uint8_t *document_nonce;
     /**
      * Invites and bans to begin with: what `theta_session_admission` gave, or null for none.
      */
@@ -1535,13 +1536,21 @@ typedef struct theta_host_config {
      * Bytes of `admission`.
      */
     uint64_t admission_length;
+    /**
+     * This host's term; 0 = 1. Peers refuse a term below one that they have seen for the document.
+     */
+    uint32_t term;
+    /**
+     * Zero.
+     */
+    uint32_t reserved2;
 } theta_host_config;
 
 /**
  * A `theta_host_config` with its size set and every other field zero, which means its default.
  */
 #define THETA_HOST_CONFIG_INIT \
-    { (uint32_t)sizeof(theta_host_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(theta_host_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * How to join. Input; begins with its size. Zero means default.
@@ -1605,9 +1614,9 @@ typedef struct theta_join_config {
      */
     uint32_t bearer_length;
     /**
-     * Zero.
+     * The highest `theta_session_info.term` seen for the document before: a host of a lower one is refused. 0 = none.
      */
-    uint32_t reserved;
+    uint32_t least_term;
 } theta_join_config;
 
 /**
@@ -1684,13 +1693,21 @@ typedef struct theta_session_info {
      * The public key that signs its tickets and certifies its hosts.
      */
     uint8_t authority_key[32];
+    /**
+     * The host's term: keep the highest for the document, as `theta_join_config.least_term`. 0 before ADMITTED.
+     */
+    uint32_t term;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
 } theta_session_info;
 
 /**
  * A `theta_session_info` with its size set and every other field zero, which means its default.
  */
 #define THETA_SESSION_INFO_INIT \
-    { (uint32_t)sizeof(theta_session_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 } }
+    { (uint32_t)sizeof(theta_session_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, 0, 0 }
 
 /**
  * A ticket to issue. Input; begins with its size.

@@ -34,6 +34,8 @@ pub enum Mutant {
     LeaveInviteUnbound,
     /// The host lets in whom the application banned.
     IgnoreBan,
+    /// The client believes a host whose term has ended.
+    AcceptOldTerm,
 }
 
 impl Mutant {
@@ -52,6 +54,7 @@ impl Mutant {
         Self::SkipInviteProof,
         Self::LeaveInviteUnbound,
         Self::IgnoreBan,
+        Self::AcceptOldTerm,
     ];
 
     /// Those that a handshake test catches.
@@ -63,6 +66,7 @@ impl Mutant {
         Self::SkipInviteProof,
         Self::LeaveInviteUnbound,
         Self::IgnoreBan,
+        Self::AcceptOldTerm,
     ];
 }
 

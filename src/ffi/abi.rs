@@ -98,15 +98,15 @@ fn structs() -> Vec<Struct> {
         theta_session { bits }
         theta_host_config {
             struct_size, flags, bind_address, bind_address_length, max_peers, tick_rate_hz, basis, default_role,
-            reserved, authority_seed, host_seed, document_id, admission, admission_length,
+            reserved, authority_seed, host_seed, document_nonce, admission, admission_length, term, reserved2,
         }
         theta_join_config {
             struct_size, flags, ticket, ticket_length, basis, name, name_length, application_length, application,
-            identity_seed, interpolation_delay_ms, handshake_timeout_ms, bearer, bearer_length, reserved,
+            identity_seed, interpolation_delay_ms, handshake_timeout_ms, bearer, bearer_length, least_term,
         }
         theta_session_info {
             struct_size, state, is_host, local_peer, role, tick_rate_hz, peer_count, port, tick, confirmed_tick,
-            entity_count, disconnect_code, schema_hash, session_id, document_id, authority_key,
+            entity_count, disconnect_code, schema_hash, session_id, document_id, authority_key, term, reserved,
         }
         theta_peer_info { peer, role, state, name_length, name, identity_key, reserved }
         theta_event { kind, peer, tick, code, entity, value, time_ns, text_id, text_length, reserved }

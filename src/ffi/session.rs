@@ -91,14 +91,19 @@ pub struct theta_host_config {
     pub authority_seed: *const u8,
     /// 32 bytes: the Ed25519 seed of this host's key; null = a fresh one.
     pub host_seed: *const u8,
-    /// 32 bytes: the document's id; null = SHA-256 of the authority's public key.
-    pub document_id: *const u8,
+    /// 32 bytes that tell apart the documents of one authority, which founds them; null = zeros. The same authority and
+    /// nonce make the same document; `theta_session_info` has its id.
+    pub document_nonce: *const u8,
     /// Invites and bans to begin with: what `theta_session_admission` gave, or null for none.
     pub admission: *const u8,
     /// Bytes of `admission`.
     pub admission_length: u64,
+    /// This host's term; 0 = 1. Peers refuse a term below one that they have seen for the document.
+    pub term: u32,
+    /// Zero.
+    pub reserved2: u32,
 }
-sized!(theta_host_config: 64 reserved);
+sized!(theta_host_config: 64 reserved reserved2);
 
 /// How to join. Input; begins with its size. Zero means default.
 #[derive(Clone, Copy)]
@@ -133,10 +138,10 @@ pub struct theta_join_config {
     pub bearer: *const u8,
     /// Bytes of `bearer`.
     pub bearer_length: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// The highest `theta_session_info.term` seen for the document before: a host of a lower one is refused. 0 = none.
+    pub least_term: u32,
 }
-sized!(theta_join_config: 64 reserved);
+sized!(theta_join_config: 64);
 
 /// Where a session stands. Output; begins with its size.
 #[derive(Clone, Copy)]
@@ -174,8 +179,12 @@ pub struct theta_session_info {
     pub document_id: [u8; 32],
     /// The public key that signs its tickets and certifies its hosts.
     pub authority_key: [u8; 32],
+    /// The host's term: keep the highest for the document, as `theta_join_config.least_term`. 0 before ADMITTED.
+    pub term: u32,
+    /// Zero.
+    pub reserved: u32,
 }
-sized!(theta_session_info: 136);
+sized!(theta_session_info: 136 reserved);
 
 /// Longest `ip:port`, in bytes.
 const MAX_ADDRESS_BYTES: u64 = 256;
@@ -312,7 +321,9 @@ unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error>
         // SAFETY: as above.
         host_seed: unsafe { view::key(config.host_seed, "host_seed") }?,
         // SAFETY: as above.
-        document_id: unsafe { view::key(config.document_id, "document_id") }?,
+        document_nonce: unsafe { view::key(config.document_nonce, "document_nonce") }?.unwrap_or_default(),
+        genesis: None,
+        term: config.term,
     })
 }
 
@@ -342,6 +353,7 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
     }?;
     Ok(JoinOptions {
         bearer: (!bearer.is_empty()).then(|| bearer.to_vec()),
+        least_term: config.least_term,
         ticket: Ticket::parse(ticket)?,
         name: name.to_owned(),
         application: application.to_vec(),

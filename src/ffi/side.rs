@@ -181,6 +181,8 @@ impl Session {
             session_id: info.session_id,
             document_id: info.document_id,
             authority_key: info.authority_key,
+            term: info.term,
+            reserved: 0,
         }
     }
 

@@ -115,12 +115,15 @@ impl JoinDriver {
                 EventKind::StateChanged(state.into())
             }
             PeerEvent::Admitted { peer, role, tick_rate_hz, application } => {
-                let session_id = self.peer.agreement().map_or([0; 16], |agreement| agreement.session_id);
+                let agreed = self.peer.agreement();
+                let (session_id, term) =
+                    agreed.map_or(([0; 16], 0), |agreement| (agreement.session_id, agreement.term));
                 self.shared.update_standing(|standing| {
                     standing.local_peer = peer;
                     standing.role = Some(role);
                     standing.tick_rate_hz = tick_rate_hz;
                     standing.session_id = session_id;
+                    standing.term = term;
                 });
                 EventKind::Admitted { peer, role, tick_rate_hz, application }
             }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use theta_core::schema::Schema;
 use theta_core::session::admission::{AdmissionChange, AdmissionState, Invite, InviteId, InviteKey};
+use theta_core::session::genesis::Genesis;
 use theta_core::session::handshake::OpenDoor;
 use theta_core::session::input::InputSample;
-use theta_core::session::keys::{Identity, sha256};
+use theta_core::session::keys::AdminKey;
 use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::session::{Host, HostCommand, HostConfig};
 use theta_core::types::{PeerId, Tick};
@@ -23,7 +24,7 @@ use super::published::{
     Admission, HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView,
     Shared, Standing,
 };
-use super::{Runtime, RuntimeError, clock, drive_join, identity, random_seed};
+use super::{Runtime, RuntimeError, clock, drive_join, key, random_seed};
 use crate::transport::{Transport, TransportConfig};
 
 /// Requests that wait for the I/O thread: most of a second of ticks.
@@ -57,8 +58,12 @@ pub struct HostOptions {
     pub authority_seed: Option<[u8; 32]>,
     /// Seed of the host's own key; `None` = a fresh one.
     pub host_seed: Option<[u8; 32]>,
-    /// The document; `None` = SHA-256 of the authority's public key.
-    pub document_id: Option<[u8; 32]>,
+    /// Tells apart the documents of one authority, when there is no `genesis`: the same two make the same document.
+    pub document_nonce: [u8; 32],
+    /// What the document's founder laid down; `None` = the authority founds one with nothing laid down.
+    pub genesis: Option<Genesis>,
+    /// This host's term; 0 = 1. A client refuses a term below one that it has seen for the document.
+    pub term: u32,
 }
 
 impl Default for HostOptions {
@@ -74,7 +79,9 @@ impl Default for HostOptions {
             default_role: Role::Editor,
             authority_seed: None,
             host_seed: None,
-            document_id: None,
+            document_nonce: [0; 32],
+            genesis: None,
+            term: 0,
         }
     }
 }
@@ -91,7 +98,7 @@ pub struct HostSession {
     pacer: TickPacer,
     shown: Tick,
     tick_rate_hz: u32,
-    authority: Identity,
+    authority: AdminKey,
     pin: Pin,
     local_addr: SocketAddr,
     /// Changes of invites and bans that the I/O thread may not have made yet, and how many went before them.
@@ -137,8 +144,11 @@ pub(super) fn start(
         let (value, limit) = (tick_rate_hz as usize, MAX_TICK_RATE_HZ as usize);
         return Err(RuntimeError::Range { what: "tick_rate_hz", value, limit });
     }
-    let authority = identity(options.authority_seed)?;
-    let document = options.document_id.unwrap_or_else(|| sha256(&authority.public_key()));
+    let authority = key(options.authority_seed)?;
+    let genesis = match &options.genesis {
+        Some(genesis) => genesis.clone(),
+        None => Genesis::plain(&authority, options.document_nonce),
+    };
     let config = HostConfig {
         tick_rate_hz: tick_rate_hz as u16,
         max_peers,
@@ -146,11 +156,13 @@ pub(super) fn start(
         manual_admission: options.manual_admission,
         bearer: options.takes_bearer.then_some(options.default_role),
         admission: options.admission.clone(),
-        ..HostConfig::new(document, authority.clone(), identity(options.host_seed)?)
+        term: options.term.max(1),
+        ..HostConfig::new(genesis, authority.clone(), key(options.host_seed)?)
     };
     let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));
     let pin = host.pin();
     let conditioner = runtime.link_conditioner().clone();
+    let options_term = options.term.max(1);
     runtime.launch(move || {
         let limits = TransportConfig {
             // Those who are turned away must get in far enough to be told why.
@@ -169,6 +181,7 @@ pub(super) fn start(
             role: Some(Role::Admin),
             tick_rate_hz,
             session_id: host.session_id(),
+            term: options_term,
             ..Standing::default()
         };
         let shared = Shared::new(

@@ -18,7 +18,7 @@ use super::published::{
     LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView, Shared, Standing,
 };
 use super::sampler::Sampler;
-use super::{Runtime, RuntimeError, identity, random_seed};
+use super::{Runtime, RuntimeError, key, random_seed};
 use crate::transport::TransportConfig;
 
 const RING_REQUESTS: usize = 64;
@@ -40,6 +40,8 @@ pub struct JoinOptions {
     /// A token for the host's outside verifier, shown instead of what the ticket has, and only to a host that has proved
     /// itself; at most 8192 bytes.
     pub bearer: Option<Vec<u8>>,
+    /// The highest [`SessionInfo::term`] seen for the document before: a host of a lower one is refused. 0 = none.
+    pub least_term: u32,
     /// The world waits for [`JoinSession::loaded`].
     pub manual_loaded: bool,
     /// Seed of our key; `None` = a fresh one.
@@ -58,6 +60,7 @@ impl JoinOptions {
             name: String::new(),
             application: Vec::new(),
             bearer: None,
+            least_term: 0,
             manual_loaded: false,
             identity_seed: None,
             interpolation_delay_ms: 0,
@@ -101,12 +104,13 @@ pub(super) fn start(
         options.ticket.pin.map_or(([0; 32], [0; 32]), |pin| (pin.document, pin.authority));
     let config = PeerConfig {
         terms: ClientTerms {
-            identity: identity(options.identity_seed)?,
+            identity: key(options.identity_seed)?,
             name: options.name,
             application: options.application,
             ticket: options.ticket,
             capabilities: supported_capabilities(),
             bearer: options.bearer,
+            least_term: options.least_term,
             dictionary_hash: 0, // the peer fills in its compressor's
         },
         manual_loaded: options.manual_loaded,

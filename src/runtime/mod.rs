@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use theta_core::schema::Schema;
 use theta_core::session::admission::AdmissionError;
-use theta_core::session::keys::Identity;
+use theta_core::session::keys::Key;
 use theta_core::session::ticket::TicketError;
 use theta_core::types::PeerId;
 use theta_core::world::WorldError;
@@ -147,8 +147,8 @@ fn random_seed() -> Result<[u8; 32], RuntimeError> {
 }
 
 /// The key of a seed, or a fresh one.
-fn identity(seed: Option<[u8; 32]>) -> Result<Identity, RuntimeError> {
-    Ok(Identity::from_seed(&seed.map_or_else(random_seed, Ok)?))
+fn key<K>(seed: Option<[u8; 32]>) -> Result<Key<K>, RuntimeError> {
+    Ok(Key::from_seed(&seed.map_or_else(random_seed, Ok)?))
 }
 
 impl Runtime {

@@ -148,6 +148,8 @@ pub struct SessionInfo {
     pub schema_hash: u64,
     /// This run of the host; zero before we are admitted.
     pub session_id: [u8; 16],
+    /// The host's term: keep the highest for the document. Zero before we are admitted.
+    pub term: u32,
     /// The document.
     pub document_id: [u8; 32],
     /// The key that signs its tickets.
@@ -211,6 +213,7 @@ pub(super) struct Standing {
     pub role: Option<Role>,
     pub tick_rate_hz: u32,
     pub session_id: [u8; 16],
+    pub term: u32,
     pub disconnect: Option<DisconnectCode>,
     pub peers: BTreeMap<PeerId, PeerEntry>,
     /// Host: who waits for an answer of the application.
@@ -355,6 +358,7 @@ impl SessionView {
             disconnect: standing.disconnect,
             schema_hash: shared.schema.hash(),
             session_id: standing.session_id,
+            term: standing.term,
             document_id: shared.document_id,
             authority_key: shared.authority_key,
         }

@@ -5,6 +5,7 @@
 #define INVITE_USED 68
 #define ADMISSION_REFUSED 70
 #define BANNED 71
+#define STALE_TERM 55
 
 static theta_runtime runtime;
 static theta_registry registry;
@@ -36,6 +37,9 @@ static void drain_host(void) {
   }
 }
 
+/* The highest term that the next guest has seen. */
+static uint32_t least_term;
+
 /* Joins under a key of its own; the caller ends the session. */
 static theta_session join(const char *ticket, uint64_t length, uint8_t who, const char *bearer) {
   theta_join_config config = THETA_JOIN_CONFIG_INIT;
@@ -45,6 +49,7 @@ static theta_session join(const char *ticket, uint64_t length, uint8_t who, cons
   config.ticket = ticket;
   config.ticket_length = (uint32_t)length;
   config.identity_seed = seed;
+  config.least_term = least_term;
   config.bearer = (const uint8_t *)bearer;
   config.bearer_length = bearer == NULL ? 0 : (uint32_t)strlen(bearer);
   CHECK_OK(theta_session_join(runtime, registry, &config, &session));
@@ -98,6 +103,7 @@ static void invites_and_bans(void) {
   CHECK(info.role == THETA_ROLE_VIEWER);
   memset(seed, 1, sizeof seed);
   CHECK_OK(theta_identity_public_key(seed, key));
+  for (end = theta_now_ns() + PATIENCE_NS; bound_length == 0 && theta_now_ns() < end; sleep_ms(2)) drain_host();
   CHECK(bound_length == 48 && memcmp(bound, id, 16) == 0 && memcmp(bound + 16, key, 32) == 0);
   CHECK(comes(ticket, length, 2) == INVITE_USED);
   CHECK_OK(theta_session_invites(host, infos, sizeof infos[0], 2, &count));
@@ -146,7 +152,8 @@ int main(void) {
   theta_host_config host_config = THETA_HOST_CONFIG_INIT;
   theta_shutdown_report report = THETA_SHUTDOWN_REPORT_INIT;
   uint8_t state[4096];
-  uint8_t seed[32];
+  uint8_t seed[32], document[32];
+  theta_session_info info = THETA_SESSION_INFO_INIT;
   char ticket[1024];
   uint64_t component, length = 0, kept = 0;
   theta_session joined;
@@ -165,8 +172,12 @@ int main(void) {
   CHECK_STATUS(theta_session_admission(host, NULL, 0, &kept), THETA_TRUNCATED);
   if (!CHECK(kept > 0 && kept <= sizeof state)) return finish();
   CHECK_OK(theta_session_admission(host, state, sizeof state, &kept));
+  CHECK_OK(theta_session_info_get(host, &info));
+  CHECK(info.term == 1);
+  memcpy(document, info.document_id, sizeof document);
   CHECK_OK(theta_session_destroy(host));
   host_config.admission = state;
+  host_config.term = 2;
   host_config.admission_length = kept - 1;
   CHECK_STATUS(theta_session_host(runtime, registry, &host_config, &host), THETA_E_TICKET);
   host_config.admission_length = kept;
@@ -174,6 +185,15 @@ int main(void) {
   CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &length));
   CHECK(comes(ticket, length, 1) == BANNED);
   CHECK(comes(ticket, length, 3) == 0);
+
+  /* It is the same document, in a later term; a peer that has seen a still later one refuses it. */
+  CHECK_OK(theta_session_info_get(host, &info));
+  CHECK(info.term == 2 && memcmp(info.document_id, document, sizeof document) == 0);
+  least_term = 2;
+  CHECK(comes(ticket, length, 3) == 0);
+  least_term = 3;
+  CHECK(comes(ticket, length, 3) == STALE_TERM);
+  least_term = 0;
   joined = join(ticket, length, 4, NULL);
   CHECK_STATUS(theta_session_ban(joined, seed), THETA_E_WRONG_ROLE);
   CHECK_OK(theta_runtime_shutdown(runtime, 10000, &report));

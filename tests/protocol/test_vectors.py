@@ -1,5 +1,6 @@
 """The second decoder agrees with every vector. Run: python3 tests/protocol/test_vectors.py"""
 
+import hashlib
 import json
 import pathlib
 import random
@@ -150,6 +151,11 @@ class Handshake(unittest.TestCase):
                         bytes.fromhex(certificate["signature"]),
                     ),
                 ]
+                record, statement = theta.genesis(bytes.fromhex(core["genesis"]))
+                self.assertEqual(hashlib.sha256(bytes.fromhex(core["genesis"])).hexdigest(), core["document_id"])
+                self.assertEqual(record["founder"], certificate["authority_key"])
+                self.assertIn(core["host_key"], record["hosts"])
+                signed.append((bytes.fromhex(record["founder"]), statement, bytes.fromhex(record["signature"])))
                 ticket, statement = theta.member_ticket(part["member_ticket"])
                 self.assertEqual(ticket["client_key"], hello["client_key"])
                 self.assertEqual(ticket["document_id"], core["document_id"])

@@ -113,7 +113,7 @@ ENUMS["DisconnectCode"] = {
              "SequenceExhausted"),
         (32, "VersionMismatch VersionFloor SchemaMismatch TransportFloor SecurityFloor WrongDocument"),
         (48, "BadHostProof BadClientProof BadHostCertificate BindingMismatch BindingUnsupported HandshakeTimeout "
-             "TooManyHandshakes"),
+             "TooManyHandshakes StaleTerm"),
         (64, "TicketInvalid TicketExpired TicketWrongKey TicketWrongDocument InviteUsed AdmissionRequired "
              "AdmissionRefused Banned ServerFull DeniedByApplication ResumeRefused"),
         (80, "Desynchronised InternalFault"),
@@ -165,7 +165,7 @@ TABLES = {
         "version: Version!, server_nonce: Bytes32!, session_id: Bytes16!, document_id: Bytes32!, host_key: Bytes32!, "
         "certificate: HostCertificate!, term: uint, session_epoch: ushort, schema_hash: ulong, capabilities: ulong, "
         "refused: [RefusedCapability], binding: BindingKind = 1, x25519_key: Bytes32, compression: CompressionKind, "
-        "dictionary_hash: ulong, security_mode: SecurityMode, tick_rate_hz: ushort"),
+        "dictionary_hash: ulong, security_mode: SecurityMode, tick_rate_hz: ushort, genesis: bytes!"),
     "SessionAcknowledge": "core: bytes!, signature: Signature!",
     "SessionConfirm": "signature: Signature!, admission: AdmissionKind, admission_bytes: bytes",
     "Heartbeat": (
@@ -561,6 +561,7 @@ def decode_core(core):
     need(len(core) <= 4096, "core")
     values = Buffer(core).root("AcknowledgeCore")
     at_most(values["refused"], 64, "refused capabilities")
+    need(len(values["genesis"]) <= 2184, "genesis")
     return hexed(values)
 
 
@@ -704,6 +705,38 @@ def admission_state(data):
     state = {"invites": invites, "bans": ascending(count, lambda: take(32).hex())}
     need(at == len(data), "bytes after an admission state")
     return state
+
+
+def genesis(data):
+    """A genesis record: its fields, and the statement its signature is over."""
+    need(len(data) <= 2184, "genesis")
+    at = 0
+
+    def take(count):
+        nonlocal at
+        need(at + count <= len(data), "genesis ends early")
+        at += count
+        return data[at - count : at]
+
+    def number(count):
+        return int.from_bytes(take(count), "little")
+
+    def keys():
+        count = number(1)
+        need(count <= 16, "too many keys")
+        return [take(32).hex() for _ in range(count)]
+
+    need(number(1) == 1, "another version")
+    record = {"founder": take(32).hex(), "nonce": take(32).hex(), "flags": number(1), "limits_version": number(2)}
+    need(record["flags"] <= 1, "unknown flags")
+    policy = number(2)
+    need(policy <= 1024, "too much policy")
+    record |= {"policy": take(policy).hex(), "hosts": keys(), "succession": keys()}
+    need(all(a < b for a, b in zip(record["hosts"], record["hosts"][1:])), "hosts out of order")
+    need(len(set(record["succession"])) == len(record["succession"]), "a successor twice")
+    record["signature"] = take(64).hex()
+    need(at == len(data), "bytes after a genesis")
+    return record, b"theta/1 genesis\0" + data[:-64]
 
 
 def member_ticket(data):

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use theta_core::schema::Schema;
 use theta_core::session::courier::SharedCompressor;
+use theta_core::session::genesis::Genesis;
 use theta_core::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
-use theta_core::session::keys::Identity;
+use theta_core::session::keys::{AdminKey, HostKey, Identity};
 use theta_core::session::ticket::{Pass, Ticket};
 use theta_core::session::{
     Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
@@ -110,8 +111,9 @@ const fn time(tick: u64) -> Time {
 impl Session {
     /// A host that admits whoever comes, without members.
     pub fn new(schema: Arc<Schema>) -> Self {
-        let authority = Identity::from_seed(&[1; 32]);
-        let mut config = HostConfig::new([2; 32], authority, Identity::from_seed(&[3; 32]));
+        let authority = AdminKey::from_seed(&[1; 32]);
+        let genesis = Genesis::plain(&authority, [2; 32]);
+        let mut config = HostConfig::new(genesis, authority, HostKey::from_seed(&[3; 32]));
         config.door = OpenDoor::Loopback(Role::Editor);
         config.max_peers = 64;
         config.max_half_open = 64;
@@ -125,6 +127,7 @@ impl Session {
         let ticket = Ticket { endpoint: "bench:1".into(), pin: Some(self.host.pin()), pass: Pass::None };
         let terms = ClientTerms {
             bearer: None,
+            least_term: 0,
             identity: Identity::from_seed(&[number + 100; 32]),
             name: format!("peer {number}"),
             application: Vec::new(),

@@ -323,10 +323,14 @@ impl AdmissionState {
             out.extend_from_slice(&invite.expires_unix_s.to_le_bytes());
             out.push(u8::from(invite.is_revoked));
             out.extend_from_slice(&(invite.bound.len() as u16).to_le_bytes());
-            invite.bound.iter().for_each(|key| out.extend_from_slice(key));
+            for key in &invite.bound {
+                out.extend_from_slice(key);
+            }
         }
         out.extend_from_slice(&(self.bans.len() as u32).to_le_bytes());
-        self.bans.iter().for_each(|key| out.extend_from_slice(key));
+        for key in &self.bans {
+            out.extend_from_slice(key);
+        }
         out
     }
 

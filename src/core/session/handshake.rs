@@ -16,8 +16,12 @@ use crate::wire::message::{
 
 use super::admission::{AdmissionState, InviteGrant};
 use super::closing::Closing;
+use super::genesis::{Genesis, LIMITS_VERSION};
 use super::io::Binding;
-use super::keys::{Identity, client_statement, server_statement, sha256, transcript, verify};
+use super::keys::{
+    ClientProof, HostKey, Identity, Statement, certificate_statement, client_statement, server_statement,
+    sha256, transcript, verify,
+};
 use super::ticket::{MemberTicket, Pass, Pin, Ticket, TicketError};
 use crate::mutants::{Mutant, Mutants};
 
@@ -46,13 +50,17 @@ pub struct Agreement {
     pub epoch: u16,
     /// The host's key, proved.
     pub host_key: [u8; 32],
+    /// The host's term: a client keeps the highest it has seen for a document.
+    pub term: u32,
 }
 
 /// What the host brings to every handshake.
 #[derive(Clone, Debug)]
 pub struct HostTerms {
     /// The key that acknowledges.
-    pub identity: Identity,
+    pub identity: HostKey,
+    /// The document's genesis record.
+    pub genesis: Vec<u8>,
     /// What makes that key a host of this document.
     pub certificate: HostCertificate,
     /// This run of the host.
@@ -83,7 +91,7 @@ pub struct Offer {
     /// What the client sent for the application to judge.
     pub application: Vec<u8>,
     transcript: [u8; 32],
-    client_statement: Vec<u8>,
+    client_statement: Statement<ClientProof>,
 }
 
 /// The host answers a hello: an offer to remember and the acknowledgement to send.
@@ -115,6 +123,7 @@ pub fn answer_hello(
         tick_rate_hz: u32::from(terms.tick_rate_hz),
         epoch: 1,
         host_key: terms.identity.public_key(),
+        term: terms.certificate.term,
     };
     let core = AcknowledgeCore {
         version,
@@ -134,6 +143,7 @@ pub fn answer_hello(
         dictionary_hash: if compression == CompressionKind::None { 0 } else { terms.dictionary_hash },
         security_mode: SecurityMode::Transport,
         tick_rate_hz: terms.tick_rate_hz,
+        genesis: terms.genesis.clone(),
     };
     let core = core.encode().map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
     let transcript = transcript(hello_bytes, &core, binding);
@@ -252,6 +262,8 @@ pub struct ClientTerms {
     /// A token for the host's outside verifier, shown instead of what the ticket has, and only to a host that has proved
     /// itself; at most [`crate::wire::limits::MAX_ADMISSION_BYTES`].
     pub bearer: Option<Vec<u8>>,
+    /// The highest term seen for the document; a host of a lower one is refused. Zero before the first.
+    pub least_term: u32,
     /// Capabilities to ask for.
     pub capabilities: u64,
     /// Hash of the compression dictionary; zero without one.
@@ -319,7 +331,7 @@ pub fn check_acknowledge(
         return Err(Closing::new(DisconnectCode::BadHostProof));
     }
     // From here on the core is what the holder of `host_key` said, on this channel, to this hello. Who is that?
-    let host = check_host(terms, &core, is_loopback);
+    let host = check_host(terms, &core, is_loopback, mutants);
     if !mutants.active(Mutant::SkipHostCertificate) {
         host?;
     }
@@ -360,6 +372,7 @@ pub fn check_acknowledge(
         tick_rate_hz: u32::from(core.tick_rate_hz),
         epoch: core.session_epoch,
         host_key: core.host_key,
+        term: core.term,
     };
     let signature = terms.identity.sign(&client_statement(&transcript, &acknowledge.signature));
     let admission = admission_of(terms, &transcript);
@@ -377,27 +390,67 @@ pub fn admission_of(terms: &ClientTerms, transcript: &[u8; 32]) -> Admission {
     }
 }
 
-fn check_host(terms: &ClientTerms, core: &AcknowledgeCore, is_loopback: bool) -> Result<(), Closing> {
+/// Is the holder of `host_key` a host of the document that the client means, in a term that has not ended?
+fn check_host(
+    terms: &ClientTerms,
+    core: &AcknowledgeCore,
+    is_loopback: bool,
+    mutants: Mutants,
+) -> Result<(), Closing> {
     let certificate = &core.certificate;
     let fits = certificate.host_key == core.host_key
         && certificate.document_id == core.document_id
         && certificate.term == core.term
-        && verify(&certificate.authority_key, &certificate.signed_bytes(), &certificate.signature);
+        && verify(&certificate.authority_key, &certificate_statement(certificate), &certificate.signature);
     if !fits {
         return Err(Closing::new(DisconnectCode::BadHostCertificate));
     }
     match terms.ticket.pin {
-        Some(pin) if pin.document != core.document_id => Err(Closing::new(DisconnectCode::WrongDocument)),
-        Some(pin) if pin.authority != certificate.authority_key => {
-            Err(Closing::because(DisconnectCode::BadHostCertificate, "another authority certified this host"))
+        Some(pin) if pin.document != core.document_id => {
+            return Err(Closing::new(DisconnectCode::WrongDocument));
         }
-        Some(_) => Ok(()),
-        None if is_loopback => Ok(()),
-        None => Err(Closing::because(
-            DisconnectCode::BadHostCertificate,
-            "the ticket names no authority, and the host is not on this machine",
-        )),
+        Some(pin) if pin.authority != certificate.authority_key => {
+            return Err(uncertified("another authority certified this host"));
+        }
+        Some(_) => {}
+        None if is_loopback => {}
+        None => {
+            return Err(uncertified("the ticket names no authority, and the host is not on this machine"));
+        }
     }
+    check_genesis(core)?;
+    if core.term < terms.least_term && !mutants.active(Mutant::AcceptOldTerm) {
+        let detail = format!("Its term is {}, and {} has been seen", core.term, terms.least_term);
+        return Err(Closing::because(DisconnectCode::StaleTerm, detail));
+    }
+    Ok(())
+}
+
+/// What the document's founder laid down, against what the host says.
+fn check_genesis(core: &AcknowledgeCore) -> Result<(), Closing> {
+    let genesis = Genesis::decode(&core.genesis).map_err(|error| uncertified(&error.to_string()))?;
+    if genesis.document() != core.document_id || !genesis.is_signed() {
+        return Err(uncertified("the genesis record is not this document's"));
+    }
+    if genesis.founder != core.certificate.authority_key {
+        return Err(uncertified("who certified this host did not found the document"));
+    }
+    if !genesis.may_host(&core.host_key) {
+        return Err(uncertified("the document's founder did not name it among its hosts"));
+    }
+    if genesis.limits_version > LIMITS_VERSION {
+        let detail = format!("The document has limits of version {}", genesis.limits_version);
+        return Err(Closing::because(DisconnectCode::VersionMismatch, detail));
+    }
+    if genesis.charter.is_end_to_end && core.security_mode != SecurityMode::EndToEnd {
+        let detail = "The document was founded for members only, and the host offers less";
+        return Err(Closing::because(DisconnectCode::SecurityFloor, detail));
+    }
+    Ok(())
+}
+
+fn uncertified(detail: &str) -> Closing {
+    Closing::because(DisconnectCode::BadHostCertificate, detail)
 }
 
 fn agree_version(theirs: Version) -> Result<Version, Closing> {

@@ -12,6 +12,7 @@
 //! | [`handshake`] | hello, acknowledgement, confirmation, as functions of bytes |
 //! | [`keys`], [`ticket`] | what is signed, by whom, for what |
 //! | [`admission`] | invites and bans |
+//! | [`genesis`] | what a document is, signed by its founder |
 //! | [`role`] | who may send what |
 //! | [`courier`] | one link's packets: sequences, sealing, replay protection |
 //! | [`heart`], [`clock`] | heartbeats; two clocks made one |
@@ -22,6 +23,7 @@ pub mod admission;
 pub mod clock;
 pub mod closing;
 pub mod courier;
+pub mod genesis;
 pub mod handshake;
 pub mod heart;
 pub mod host;

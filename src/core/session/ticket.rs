@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::admission::InviteKey;
-use super::keys::{DocumentId, Identity, PublicKey, Signature, verify};
+use super::keys::{AdminKey, DocumentId, Membership, PublicKey, Signature, Statement, verify};
 use crate::wire::message::{Role, WireEnum};
 
 /// Longest ticket string that is looked at, in bytes.
@@ -178,7 +178,7 @@ impl MemberTicket {
     /// Signs a ticket.
     #[must_use]
     pub fn issue(
-        authority: &Identity,
+        authority: &AdminKey,
         document: DocumentId,
         client_key: PublicKey,
         role: Role,
@@ -207,8 +207,8 @@ impl MemberTicket {
         bytes
     }
 
-    fn statement(&self) -> Vec<u8> {
-        [b"theta/1 member-ticket\0".as_slice(), &self.signed_bytes()].concat()
+    fn statement(&self) -> Statement<Membership> {
+        Statement::over(&[&self.signed_bytes()])
     }
 
     /// The bytes that travel.
@@ -266,8 +266,8 @@ impl MemberTicket {
 mod tests {
     use super::*;
 
-    fn authority() -> Identity {
-        Identity::from_seed(&[1; 32])
+    fn authority() -> AdminKey {
+        AdminKey::from_seed(&[1; 32])
     }
 
     fn pin() -> Pin {
@@ -317,7 +317,7 @@ mod tests {
             ticket.grant(&Pin { document: [8; 32], ..pin() }, &[5; 32], 1),
             Err(TicketError::Document)
         );
-        let stranger = Identity::from_seed(&[2; 32]);
+        let stranger = AdminKey::from_seed(&[2; 32]);
         let forged = MemberTicket::issue(&stranger, [9; 32], [5; 32], Role::Admin, 1000);
         assert_eq!(forged.grant(&pin(), &[5; 32], 1), Err(TicketError::Signature));
     }

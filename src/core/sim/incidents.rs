@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::checker::PeerChecker;
 use super::network::{Conditions, End};
 use super::plan::TICK_US;
-use super::run::{DOCUMENT, HEALED, Simulation, UNIX_S};
+use super::run::{HEALED, Simulation, UNIX_S};
 use crate::session::admission::{AdmissionChange, Invite, InviteKey};
 use crate::session::handshake::{ClientTerms, supported_capabilities};
 use crate::session::keys::{PublicKey, sha256};
@@ -34,7 +34,8 @@ impl Simulation {
     /// With what a player comes: every third with an invite, which it uses again when it comes back.
     fn pass(&mut self, index: usize, key: PublicKey, role: Role) -> Pass {
         if index % 3 != 1 {
-            let member = MemberTicket::issue(&self.authority, DOCUMENT, key, role, UNIX_S + 60);
+            let member =
+                MemberTicket::issue(&self.authority, self.host.pin().document, key, role, UNIX_S + 60);
             return Pass::Member(member.encode());
         }
         let mut invite = InviteKey { id: [0; 16], secret: sha256(&key) };
@@ -62,6 +63,7 @@ impl Simulation {
                 application: vec![9; 16],
                 ticket: Ticket { endpoint: "simulated:1".into(), pin: Some(self.host.pin()), pass },
                 bearer: None,
+                least_term: 0,
                 capabilities: supported_capabilities(),
                 dictionary_hash: 0,
             },

@@ -11,17 +11,16 @@ use super::engine::Engine;
 use super::network::{Arrival, Conditions, End, Fault, Network};
 use super::plan::{Plan, TICK_US};
 use super::rng::Rng;
+use crate::session::genesis::Genesis;
 use crate::session::handshake::OpenDoor;
 use crate::session::input::InputSample;
-use crate::session::keys::Identity;
+use crate::session::keys::{AdminKey, HostKey, Identity};
 use crate::session::{
     Host, HostCommand, HostConfig, HostOutput, LinkId, LinkInput, LinkOutput, Peer, PeerState,
 };
 use crate::types::{PeerId, Tick, Time};
 use crate::wire::message::Role;
 
-/// The document of every simulated session.
-pub(super) const DOCUMENT: [u8; 32] = [0x5e; 32];
 /// Unix time of every simulated session, in seconds.
 pub(super) const UNIX_S: u64 = 1_800_000_000;
 
@@ -76,7 +75,7 @@ pub(super) struct Simulation {
     pub(super) network: Network,
     pub(super) host: Host,
     pub(super) engine: Engine,
-    pub(super) authority: Identity,
+    pub(super) authority: AdminKey,
     pub(super) truth: Truth,
     pub(super) players: Vec<Player>,
     pub(super) next_link: u32,
@@ -95,8 +94,9 @@ impl Simulation {
     fn new(plan: Plan) -> Self {
         let mut rng = Rng::new(plan.seed);
         let engine = Engine::new(&plan, rng.fork());
-        let authority = Identity::from_seed(&rng.bytes_32());
-        let mut config = HostConfig::new(DOCUMENT, authority.clone(), Identity::from_seed(&rng.bytes_32()));
+        let authority = AdminKey::from_seed(&rng.bytes_32());
+        let genesis = Genesis::plain(&authority, [0x5e; 32]);
+        let mut config = HostConfig::new(genesis, authority.clone(), HostKey::from_seed(&rng.bytes_32()));
         config.door = OpenDoor::Closed;
         config.manual_admission = plan.seed.is_multiple_of(3);
         let mut host = Host::new(config, Arc::clone(engine.schema()), rng.bytes_32(), Box::new(|| None));

@@ -72,6 +72,8 @@ pub enum DisconnectCode {
     HandshakeTimeout = 53,
     /// The host has too many handshakes open.
     TooManyHandshakes = 54,
+    /// The host's term is below one that this client has seen for the document.
+    StaleTerm = 55,
     /// The ticket does not verify.
     TicketInvalid = 64,
     /// The ticket or invite has expired.
@@ -133,6 +135,7 @@ impl WireEnum for DisconnectCode {
         Self::BindingUnsupported,
         Self::HandshakeTimeout,
         Self::TooManyHandshakes,
+        Self::StaleTerm,
         Self::TicketInvalid,
         Self::TicketExpired,
         Self::TicketWrongKey,
@@ -189,6 +192,7 @@ impl DisconnectCode {
             Self::BindingUnsupported => "The binding kind does not fit the transport.",
             Self::HandshakeTimeout => "The handshake took too long.",
             Self::TooManyHandshakes => "The host has too many handshakes open.",
+            Self::StaleTerm => "Another host has taken over the document since this one's term.",
             Self::TicketInvalid => "The ticket does not verify.",
             Self::TicketExpired => "The ticket or invite has expired.",
             Self::TicketWrongKey => "The ticket names another client key.",
@@ -241,6 +245,7 @@ impl DisconnectCode {
             Self::BindingUnsupported => "Update the older side.",
             Self::HandshakeTimeout => "Try again; check the network.",
             Self::TooManyHandshakes => "Try again in a few seconds.",
+            Self::StaleTerm => "Do not trust this address; get a fresh ticket for the present host.",
             Self::TicketInvalid => "Get a fresh ticket.",
             Self::TicketExpired => "Get a fresh ticket.",
             Self::TicketWrongKey => "Join with the key the ticket was made for.",

@@ -35,6 +35,12 @@ pub const MAX_TOKEN_BYTES: usize = 256;
 pub const MAX_ADMISSION_BYTES: usize = 8192;
 /// The signed core of `SessionAcknowledge`.
 pub const MAX_ACKNOWLEDGE_CORE_BYTES: usize = 4096;
+/// The genesis record in the signed core.
+pub const MAX_GENESIS_BYTES: usize = 2184;
+/// The application's rules in a genesis record.
+pub const MAX_GENESIS_POLICY_BYTES: usize = 1024;
+/// Keys that may host, and keys that succeed, in a genesis record.
+pub const MAX_GENESIS_KEYS: usize = 16;
 /// Components a hello may name.
 pub const MAX_COMPONENTS: usize = 1024;
 /// Compression dictionaries a hello may name.
@@ -133,6 +139,9 @@ pub const TABLE: &[Limit] = &[
         MAX_ACKNOWLEDGE_CORE_BYTES as u64,
         "Bytes of the signed core in SessionAcknowledge.",
     ),
+    row("MAX_GENESIS_BYTES", MAX_GENESIS_BYTES as u64, "Bytes of a genesis record."),
+    row("MAX_GENESIS_POLICY_BYTES", MAX_GENESIS_POLICY_BYTES as u64, "Bytes of policy in a genesis record."),
+    row("MAX_GENESIS_KEYS", MAX_GENESIS_KEYS as u64, "Keys in each list of a genesis record."),
     row("MAX_COMPONENTS", MAX_COMPONENTS as u64, "Components a hello may name."),
     row("MAX_DICTIONARIES", MAX_DICTIONARIES as u64, "Compression dictionaries a hello may name."),
     row("MAX_REFUSED", MAX_REFUSED as u64, "Refused capabilities an acknowledgement may explain."),

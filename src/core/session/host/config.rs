@@ -1,19 +1,20 @@
 //! How a host behaves.
 
 use super::super::admission::AdmissionState;
+use super::super::genesis::Genesis;
 use super::super::handshake::OpenDoor;
-use super::super::keys::Identity;
+use super::super::keys::{AdminKey, HostKey};
 use crate::wire::message::Role;
 
 /// How a host behaves.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
     /// The document the session is about.
-    pub document: [u8; 32],
-    /// Certifies hosts and signs tickets for the document.
-    pub authority: Identity,
+    pub genesis: Genesis,
+    /// Certifies this host: the document's founder.
+    pub authority: AdminKey,
     /// The key this host acknowledges with.
-    pub identity: Identity,
+    pub identity: HostKey,
     /// The term of its certificate.
     pub term: u32,
     /// Simulation rate.
@@ -40,9 +41,9 @@ pub struct HostConfig {
 impl HostConfig {
     /// A host that certifies itself: 90 Hz, 16 peers, nobody without a ticket.
     #[must_use]
-    pub fn new(document: [u8; 32], authority: Identity, identity: Identity) -> Self {
+    pub fn new(genesis: Genesis, authority: AdminKey, identity: HostKey) -> Self {
         Self {
-            document,
+            genesis,
             authority,
             identity,
             term: 1,

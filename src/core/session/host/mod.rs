@@ -155,10 +155,12 @@ impl Host {
         let mut entropy = Entropy::new(seed);
         let mut session_id = [0; 16];
         session_id.copy_from_slice(&entropy.draw()[..16]);
+        let document = config.genesis.document();
         let certificate =
-            certify_host(&config.authority, config.document, config.identity.public_key(), config.term);
+            certify_host(&config.authority, document, config.identity.public_key(), config.term);
         let terms = HostTerms {
             identity: config.identity.clone(),
+            genesis: config.genesis.encode(),
             certificate,
             session_id,
             tick_rate_hz: config.tick_rate_hz.max(1),

@@ -5,6 +5,7 @@ use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::message::{Message, MessageType, Refusal, SessionControl};
 
 use super::super::closing::Closing;
+use super::super::keys::refusal_statement;
 use super::Common;
 use super::link::HostLink;
 
@@ -69,7 +70,8 @@ impl HostLink {
                 text: format!("{} {}", reason.sentence(), reason.hint()),
                 signature: [0; 64],
             };
-            refusal.signature = common.terms.identity.sign(&refusal.signed_bytes(&common.terms.session_id));
+            refusal.signature =
+                common.terms.identity.sign(&refusal_statement(&refusal, &common.terms.session_id));
             self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Refusal(refusal)));
         }
     }

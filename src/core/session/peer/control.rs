@@ -6,7 +6,7 @@ use crate::wire::message::{MessageType, Refusal, RosterPeer, SessionControl};
 
 use super::super::closing::Closing;
 use super::super::io::{PeerEvent, PeerInfo, PeerState};
-use super::super::keys::verify;
+use super::super::keys::{refusal_statement, verify};
 use super::{Peer, closing_of, unexpected};
 
 impl Peer {
@@ -56,7 +56,11 @@ impl Peer {
 
     fn refused(&mut self, refusal: &Refusal) -> Result<(), Closing> {
         let Some(agreement) = &self.agreement else { return Ok(()) };
-        if !verify(&agreement.host_key, &refusal.signed_bytes(&agreement.session_id), &refusal.signature) {
+        if !verify(
+            &agreement.host_key,
+            &refusal_statement(refusal, &agreement.session_id),
+            &refusal.signature,
+        ) {
             return Err(Closing::because(
                 DisconnectCode::BadHostProof,
                 "a refusal that the host did not sign",

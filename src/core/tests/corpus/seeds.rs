@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use theta_core::wire::envelope::{self, PacketHeader};
+use theta_core::wire::message::AcknowledgeCore;
 
 use super::targets::bytes::put_part;
 use super::targets::{host::step as host, peer::step as peer};
@@ -129,6 +130,8 @@ fn texts(seeds: &mut Vec<Seed>) {
     let text = format!("theta://[::1]:4433/{pins}#{pins}.{}", base64(&ticket));
     seeds.push(("ticket", "member".into(), ticket));
     seeds.push(("ticket", "text".into(), text.into_bytes()));
+    let core = AcknowledgeCore::decode(&unhex(handshake["core"].as_str().expect("text"))).expect("a core");
+    seeds.push(("genesis", "full".into(), core.genesis));
     let invite = unhex(handshake["invite"].as_str().expect("text"));
     let text = format!("theta://host:1/{pins}#{pins}.invite.{}", base64(&invite));
     seeds.push(("ticket", "invite".into(), text.into_bytes()));

@@ -1,7 +1,7 @@
 //! Tickets, places, and the time a handshake may take.
 
 use theta_core::session::handshake::OpenDoor;
-use theta_core::session::keys::Identity;
+use theta_core::session::keys::{AdminKey, Identity};
 use theta_core::session::ticket::{MemberTicket, Pass, Ticket};
 use theta_core::session::{HostCommand, HostConfig, HostEvent, LinkInput, PeerEvent, PeerState};
 use theta_core::types::{Lane, PeerId, Time};
@@ -11,8 +11,8 @@ use theta_core::wire::message::{Admission, BindingKind, Message, Role, SessionCo
 use super::impostor::{Impostor, real_terms};
 use super::intruder::Intruder;
 use super::venue::{
-    Arrival, DOCUMENT, UNIX_S, Venue, authority, binding, host_config, member, packet, person, ticket_of,
-    untouched,
+    Arrival, UNIX_S, Venue, admin, authority, binding, document, host_config, member, packet, person,
+    ticket_of, untouched,
 };
 
 fn turned_away(ticket: Ticket, code: DisconnectCode) {
@@ -23,15 +23,15 @@ fn turned_away(ticket: Ticket, code: DisconnectCode) {
     venue.assert_refused(link, code);
 }
 
-fn issued(signer: &Identity, document: [u8; 32], holder: &Identity, expires: u64) -> Ticket {
+fn issued(signer: &AdminKey, document: [u8; 32], holder: &Identity, expires: u64) -> Ticket {
     ticket_of(&MemberTicket::issue(signer, document, holder.public_key(), Role::Editor, expires))
 }
 
 #[test]
 fn an_expired_ticket() {
-    turned_away(issued(&authority(), DOCUMENT, &person(7), UNIX_S), DisconnectCode::TicketExpired);
+    turned_away(issued(&authority(), document(), &person(7), UNIX_S), DisconnectCode::TicketExpired);
     let mut venue = Venue::new();
-    let last_second = issued(&authority(), DOCUMENT, &person(7), UNIX_S + 1);
+    let last_second = issued(&authority(), document(), &person(7), UNIX_S + 1);
     let guest = venue.arrive(Arrival::with_ticket(&person(7), last_second));
     assert!(venue.guests[guest].was_admitted());
 }
@@ -43,12 +43,12 @@ fn a_ticket_for_another_document() {
 
 #[test]
 fn a_ticket_of_another_authority() {
-    turned_away(issued(&person(66), DOCUMENT, &person(7), UNIX_S + 60), DisconnectCode::TicketInvalid);
+    turned_away(issued(&admin(66), document(), &person(7), UNIX_S + 60), DisconnectCode::TicketInvalid);
 }
 
 #[test]
 fn a_ticket_for_another_key() {
-    turned_away(issued(&authority(), DOCUMENT, &person(8), UNIX_S + 60), DisconnectCode::TicketWrongKey);
+    turned_away(issued(&authority(), document(), &person(8), UNIX_S + 60), DisconnectCode::TicketWrongKey);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use theta_core::session::handshake::{HostTerms, Offer, answer_hello};
-use theta_core::session::keys::{Identity, certify_host, server_statement, transcript};
+use theta_core::session::keys::{AdminKey, HostKey, certify_host, server_statement, transcript};
 use theta_core::session::{
     Binding, LinkInput, LinkOutput, Peer, PeerConfig, PeerEvent, PeerOutput, PeerState,
 };
@@ -14,7 +14,7 @@ use theta_core::wire::message::{
     AcknowledgeCore, Admitted, BindingKind, Message, Role, SessionAcknowledge, SessionControl, SessionHello,
 };
 
-use super::venue::{Arrival, DOCUMENT, authority, binding, host_identity, packet, person, schema};
+use super::venue::{Arrival, authority, binding, document, genesis, host_identity, packet, person, schema};
 
 pub struct Impostor {
     pub peer: Peer,
@@ -38,10 +38,11 @@ pub fn real_terms() -> HostTerms {
 }
 
 /// The terms of somebody with these keys.
-pub fn terms_of(identity: &Identity, certifier: &Identity) -> HostTerms {
+pub fn terms_of(identity: &HostKey, certifier: &AdminKey) -> HostTerms {
     HostTerms {
         identity: identity.clone(),
-        certificate: certify_host(certifier, DOCUMENT, identity.public_key(), 1),
+        certificate: certify_host(certifier, document(), identity.public_key(), 1),
+        genesis: genesis().encode(),
         session_id: [0x5e; 16],
         tick_rate_hz: 90,
         dictionary_hash: 0,

@@ -205,8 +205,9 @@ fn a_proof_that_was_overheard_is_worth_nothing() {
 #[test]
 fn an_invite_is_shown_to_nobody_who_has_not_proved_to_be_the_host() {
     use super::impostor::{Impostor, terms_of};
+    use super::venue::{admin, host_key};
     let arrival = Arrival::with_ticket(&person(7), ticket(KEY));
-    let mut impostor = Impostor::meet_guest(terms_of(&person(66), &person(66)), arrival);
+    let mut impostor = Impostor::meet_guest(terms_of(&host_key(66), &admin(66)), arrival);
     let acknowledge = impostor.acknowledgement(|_| ());
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
     impostor.assert_turned_away(DisconnectCode::BadHostCertificate);

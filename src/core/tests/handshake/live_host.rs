@@ -497,7 +497,7 @@ fn what_a_role_may_not_do_is_refused_signed_and_not_too_often() {
         assert_eq!(refusal.reason, RefusalReason::RoleForbids);
         assert_eq!((refusal.message_type, refusal.lane), (MessageType::InputPredictiveState, 3));
         assert_eq!(refusal.sequence, sequence);
-        let statement = refusal.signed_bytes(&terms.session_id);
+        let statement = theta_core::session::keys::refusal_statement(refusal, &terms.session_id);
         assert!(theta_core::session::keys::verify(
             &terms.identity.public_key(),
             &statement,

@@ -6,6 +6,7 @@
 
 mod admission;
 mod altered;
+mod founding;
 mod impostor;
 mod intruder;
 mod invites;

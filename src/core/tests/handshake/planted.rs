@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use theta_core::mutants::Mutant;
 
 use super::venue::PLANTED;
-use super::{invites, proofs};
+use super::{founding, invites, proofs};
 
 /// Each bug of [`Mutant::OF_HANDSHAKES`] and the test that must notice it.
 const CAUGHT_BY: &[(Mutant, fn())] = &[
@@ -16,6 +16,7 @@ const CAUGHT_BY: &[(Mutant, fn())] = &[
     (Mutant::SkipInviteProof, invites::a_guessed_secret),
     (Mutant::LeaveInviteUnbound, invites::a_second_use),
     (Mutant::IgnoreBan, invites::a_banned_key),
+    (Mutant::AcceptOldTerm, founding::a_host_whose_term_has_ended),
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use theta_core::session::PeerState;
-use theta_core::session::keys::{Identity, certify_host, client_statement, transcript};
+use theta_core::session::keys::{Identity, certify_host, client_statement, refusal_statement, transcript};
 use theta_core::session::ticket::Pass;
 use theta_core::types::Lane;
 use theta_core::wire::codes::{DisconnectCode, RefusalReason};
@@ -16,8 +16,8 @@ use theta_core::wire::message::{
 use super::impostor::{Impostor, real_terms, terms_of};
 use super::intruder::Intruder;
 use super::venue::{
-    Arrival, Tamper, Venue, Way, authority, binding, first_header, first_in, member, packet, person,
-    ticket_of,
+    Arrival, Tamper, Venue, Way, admin, authority, binding, first_header, first_in, host_key, member, packet,
+    person, ticket_of,
 };
 
 #[test]
@@ -41,7 +41,7 @@ pub fn a_forged_host_signature_is_noticed() {
 fn the_real_hosts_name_under_another_key_is_noticed() {
     // The core names the real host and carries its real certificate; the signature is somebody else's.
     let mut impostor = Impostor::meet(real_terms());
-    impostor.terms.identity = person(66);
+    impostor.terms.identity = host_key(66);
     let real = real_terms().identity.public_key();
     let acknowledge = impostor.acknowledgement(|core| core.host_key = real);
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
@@ -52,7 +52,7 @@ fn the_real_hosts_name_under_another_key_is_noticed() {
 fn a_borrowed_certificate_is_noticed() {
     // Own key, honestly signed, with the certificate of the real host.
     let mut impostor = Impostor::meet(real_terms());
-    impostor.terms.identity = person(66);
+    impostor.terms.identity = host_key(66);
     let acknowledge = impostor.acknowledgement(|_| ());
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
     impostor.assert_turned_away(DisconnectCode::BadHostCertificate);
@@ -60,7 +60,7 @@ fn a_borrowed_certificate_is_noticed() {
 
 #[test]
 fn a_certificate_that_its_authority_did_not_sign_is_noticed() {
-    let mut terms = terms_of(&person(66), &person(67));
+    let mut terms = terms_of(&host_key(66), &admin(67));
     terms.certificate.authority_key = authority().public_key();
     let mut impostor = Impostor::meet(terms);
     let acknowledge = impostor.acknowledgement(|_| ());
@@ -70,7 +70,7 @@ fn a_certificate_that_its_authority_did_not_sign_is_noticed() {
 
 #[test]
 pub fn a_certificate_of_another_authority_is_noticed() {
-    let mut impostor = Impostor::meet(terms_of(&person(66), &person(67)));
+    let mut impostor = Impostor::meet(terms_of(&host_key(66), &admin(67)));
     let acknowledge = impostor.acknowledgement(|_| ());
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
     impostor.assert_turned_away(DisconnectCode::BadHostCertificate);
@@ -80,7 +80,7 @@ pub fn a_certificate_of_another_authority_is_noticed() {
 #[test]
 fn a_certificate_for_another_term_or_document_is_noticed() {
     let of_term =
-        |term| certify_host(&authority(), super::venue::DOCUMENT, real_terms().identity.public_key(), term);
+        |term| certify_host(&authority(), super::venue::document(), real_terms().identity.public_key(), term);
     let mut impostor = Impostor::meet(real_terms());
     let acknowledge = impostor.acknowledgement(|core| core.certificate = of_term(2));
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
@@ -214,7 +214,7 @@ fn a_refusal_that_the_host_did_not_sign_ends_the_session() {
         signature: [0; 64],
     };
     let session_id = impostor.terms.session_id;
-    refusal.signature = impostor.terms.identity.sign(&refusal.signed_bytes(&session_id));
+    refusal.signature = impostor.terms.identity.sign(&refusal_statement(&refusal, &session_id));
     let control = |refusal: &Refusal| Message::SessionControl(SessionControl::Refusal(refusal.clone()));
     impostor.say(Lane::Control, &control(&refusal));
     assert!(impostor.closed.is_none(), "the real one is heard");
@@ -350,7 +350,7 @@ pub fn rewriting_hello(change: impl Fn(&mut SessionHello) + 'static) -> Tamper {
 #[test]
 fn a_node_that_answers_for_the_host_cannot_bring_the_client_to_it() {
     // It ends the handshake on both sides with a key of its own: towards the client it is the host.
-    let mut impostor = Impostor::meet(terms_of(&person(66), &person(66)));
+    let mut impostor = Impostor::meet(terms_of(&host_key(66), &admin(66)));
     let acknowledge = impostor.acknowledgement(|_| ());
     impostor.say(Lane::Control, &Message::SessionAcknowledge(acknowledge));
     impostor.assert_turned_away(DisconnectCode::BadHostCertificate);
@@ -394,6 +394,6 @@ fn somebody_elses_proof_does_not_fit_this_connection() {
 fn the_statements_are_those_of_the_page() {
     // The one place where the test spells them out; tests/vectors/wire/handshake.json has them as bytes.
     let t = transcript(b"hello", b"core", &binding(BindingKind::Memory, 1));
-    assert!(client_statement(&t, &[0; 64]).starts_with(b"theta/1 client-proof\0"));
-    assert_eq!(client_statement(&t, &[0; 64]).len(), 21 + 32);
+    assert!(client_statement(&t, &[0; 64]).bytes().starts_with(b"theta/1 client-proof\0"));
+    assert_eq!(client_statement(&t, &[0; 64]).bytes().len(), 21 + 32);
 }

@@ -5,8 +5,12 @@ use serde_json::Value;
 use theta_core::mutants::Mutants;
 use theta_core::session::Binding;
 use theta_core::session::admission::InviteKey;
+use theta_core::session::genesis::Genesis;
 use theta_core::session::handshake::check_acknowledge;
-use theta_core::session::keys::{Identity, client_statement, server_statement, transcript, verify};
+use theta_core::session::keys::{
+    AdminKey, HostKey, Identity, certificate_statement, client_statement, server_statement, transcript,
+    verify,
+};
 use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket, TicketError};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::message::{
@@ -70,7 +74,7 @@ fn transcripts_and_statements_are_those_of_the_vectors() {
     for kind in [BindingKind::Memory, BindingKind::TlsExporter] {
         assert!(recorded.iter().any(|vector| vector.binding.kind == kind), "no vector with {kind:?}");
     }
-    let (host, client) = (Identity::from_seed(&pattern(2)), Identity::from_seed(&pattern(3)));
+    let (host, client) = (HostKey::from_seed(&pattern(2)), Identity::from_seed(&pattern(3)));
     for vector in recorded {
         let t = transcript(&vector.hello, &vector.core, &vector.binding);
         assert_eq!(t, vector.transcript, "{}", vector.name);
@@ -85,15 +89,19 @@ fn transcripts_and_statements_are_those_of_the_vectors() {
 
 #[test]
 fn certificates_and_tickets_are_those_of_the_vectors() {
-    let authority = Identity::from_seed(&pattern(1));
+    let authority = AdminKey::from_seed(&pattern(1));
     for vector in recorded() {
         let core = AcknowledgeCore::decode(&vector.core).expect("a core");
         let certificate = &core.certificate;
-        assert_eq!(authority.sign(&certificate.signed_bytes()), certificate.signature);
+        assert_eq!(authority.sign(&certificate_statement(certificate)), certificate.signature);
         let Ok(Message::SessionHello(hello)) = Message::decode(MessageType::SessionHello, &vector.hello)
         else {
             panic!("{}: no hello", vector.name)
         };
+        let genesis = Genesis::decode(&core.genesis).expect("a genesis");
+        assert!(genesis.is_signed());
+        assert_eq!((genesis.document(), genesis.founder), (core.document_id, authority.public_key()));
+        assert!(genesis.may_host(&core.host_key) && !genesis.may_host(&[1; 32]));
         let ticket = MemberTicket::decode(&vector.member_ticket).expect("a ticket");
         assert_eq!(ticket.encode(), vector.member_ticket);
         let pin = Pin { document: core.document_id, authority: authority.public_key() };
@@ -116,7 +124,7 @@ fn invites_are_those_of_the_vectors() {
 
 #[test]
 fn the_client_believes_the_vectors_host_and_no_other() {
-    let authority = Identity::from_seed(&pattern(1));
+    let authority = AdminKey::from_seed(&pattern(1));
     for vector in recorded() {
         let core = AcknowledgeCore::decode(&vector.core).expect("a core");
         let pin = Pin { document: core.document_id, authority: authority.public_key() };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use theta_core::schema::{
     ComponentDesc, FieldDesc, FieldKind, IntType, Range, Registry, Schema, component_id,
 };
+use theta_core::session::genesis::Genesis;
 use theta_core::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
-use theta_core::session::keys::Identity;
+use theta_core::session::keys::{AdminKey, DocumentId, HostKey, Identity};
 use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::session::{
     Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
@@ -22,8 +23,6 @@ use theta_core::world::{SpawnDesc, World, WorldLimits};
 
 /// The wall clock of every host here, in Unix seconds.
 pub const UNIX_S: u64 = 1_700_000_000;
-/// The document that every host here serves.
-pub const DOCUMENT: [u8; 32] = [9; 32];
 /// The component that moves.
 const BODY: &str = "gate.body";
 
@@ -33,12 +32,32 @@ thread_local! {
     pub static PLANTED: std::cell::Cell<Option<theta_core::mutants::Mutant>> = const { std::cell::Cell::new(None) };
 }
 
-pub fn authority() -> Identity {
-    Identity::from_seed(&[1; 32])
+pub fn authority() -> AdminKey {
+    AdminKey::from_seed(&[1; 32])
 }
 
-pub fn host_identity() -> Identity {
-    Identity::from_seed(&[2; 32])
+/// Somebody who would like to be an authority.
+pub fn admin(seed: u8) -> AdminKey {
+    AdminKey::from_seed(&[seed; 32])
+}
+
+pub fn host_identity() -> HostKey {
+    HostKey::from_seed(&[2; 32])
+}
+
+/// Somebody who would like to be a host.
+pub fn host_key(seed: u8) -> HostKey {
+    HostKey::from_seed(&[seed; 32])
+}
+
+/// What the founder of every host's document laid down.
+pub fn genesis() -> Genesis {
+    Genesis::plain(&authority(), [9; 32])
+}
+
+/// The document that every host here serves.
+pub fn document() -> DocumentId {
+    genesis().document()
 }
 
 /// Somebody with a key of their own.
@@ -47,7 +66,7 @@ pub fn person(seed: u8) -> Identity {
 }
 
 pub fn pin() -> Pin {
-    Pin { document: DOCUMENT, authority: authority().public_key() }
+    Pin { document: document(), authority: authority().public_key() }
 }
 
 /// The usual components, and so many more that entities may have or not.
@@ -90,7 +109,7 @@ pub fn schema() -> Arc<Schema> {
 
 /// A member ticket that is right in everything.
 pub fn member(identity: &Identity, role: Role) -> MemberTicket {
-    MemberTicket::issue(&authority(), DOCUMENT, identity.public_key(), role, UNIX_S + 60)
+    MemberTicket::issue(&authority(), document(), identity.public_key(), role, UNIX_S + 60)
 }
 
 pub fn ticket_of(member: &MemberTicket) -> Ticket {
@@ -104,6 +123,7 @@ pub fn client_terms(identity: &Identity, ticket: Ticket) -> ClientTerms {
         application: b"hello".to_vec(),
         ticket,
         bearer: None,
+        least_term: 0,
         capabilities: supported_capabilities(),
         dictionary_hash: 0,
     }
@@ -257,7 +277,7 @@ pub struct Venue {
 }
 
 pub fn host_config() -> HostConfig {
-    HostConfig { max_peers: 4, ..HostConfig::new(DOCUMENT, authority(), host_identity()) }
+    HostConfig { max_peers: 4, ..HostConfig::new(genesis(), authority(), host_identity()) }
 }
 
 impl Venue {

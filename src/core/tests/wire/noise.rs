@@ -9,7 +9,7 @@ use theta_core::schema::{
     ComponentDesc, FieldDesc, FieldKind, IntType, ListItem, Range, Registry, Schema, component_id, manifest,
 };
 use theta_core::session::admission::InviteKey;
-use theta_core::session::keys::Identity;
+use theta_core::session::keys::AdminKey;
 use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::types::Tick;
 use theta_core::wire::message::Role;
@@ -26,7 +26,7 @@ fn role() -> impl Strategy<Value = Role> {
 
 prop_compose! {
     fn member()(seed: [u8; 32], document: [u8; 32], key: [u8; 32], role in role(), expires: u64) -> MemberTicket {
-        MemberTicket::issue(&Identity::from_seed(&seed), document, key, role, expires)
+        MemberTicket::issue(&AdminKey::from_seed(&seed), document, key, role, expires)
     }
 }
 

@@ -170,6 +170,7 @@ impl Draw {
             dictionary_hash: self.u64(),
             security_mode: self.pick(),
             tick_rate_hz: self.u16(),
+            genesis: self.bytes(limits::MAX_GENESIS_BYTES),
         }
     }
 

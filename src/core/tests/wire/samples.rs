@@ -63,6 +63,7 @@ pub fn core() -> AcknowledgeCore {
         dictionary_hash: 0x1112_1314_1516_1718,
         security_mode: SecurityMode::EndToEnd,
         tick_rate_hz: 90,
+        genesis: pattern::<64>(0xd0).to_vec(),
     }
 }
 

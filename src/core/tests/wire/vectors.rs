@@ -206,6 +206,23 @@ fn handshake_vectors() -> Vec<Vector> {
             let hello = SessionHello { client_key: client.verifying_key().to_bytes(), ..samples::hello() };
             let hello = Message::SessionHello(hello).encode().expect("within limits");
             let mut core = samples::core();
+            // Founder, nonce, end to end, limits of version 1, a policy, two hosts, one successor.
+            let mut genesis = vec![1];
+            genesis.extend_from_slice(&authority.verifying_key().to_bytes());
+            genesis.extend_from_slice(&samples::pattern::<32>(0xe0));
+            genesis.extend_from_slice(&[1, 1, 0, 4, 0]);
+            genesis.extend_from_slice(b"kind");
+            let mut hosts = [host.verifying_key().to_bytes(), samples::pattern(0x70)];
+            hosts.sort_unstable();
+            genesis.push(2);
+            genesis.extend_from_slice(&hosts.concat());
+            genesis.push(1);
+            genesis.extend_from_slice(&samples::pattern::<32>(0x71));
+            let signature = authority.sign(&[b"theta/1 genesis\0".as_slice(), &genesis].concat());
+            genesis.extend_from_slice(&signature.to_bytes());
+            core.document_id = Sha256::digest(&genesis).into();
+            core.certificate.document_id = core.document_id;
+            core.genesis = genesis;
             core.host_key = host.verifying_key().to_bytes();
             core.binding = BindingKind::from_number(binding_kind as u16).expect("a kind");
             core.certificate.host_key = core.host_key;

@@ -5691,6 +5691,7 @@ impl<'a> AcknowledgeCore<'a> {
   pub const VT_DICTIONARY_HASH: ::flatbuffers::VOffsetT = 32;
   pub const VT_SECURITY_MODE: ::flatbuffers::VOffsetT = 34;
   pub const VT_TICK_RATE_HZ: ::flatbuffers::VOffsetT = 36;
+  pub const VT_GENESIS: ::flatbuffers::VOffsetT = 38;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -5705,6 +5706,7 @@ impl<'a> AcknowledgeCore<'a> {
     builder.add_dictionary_hash(args.dictionary_hash);
     builder.add_capabilities(args.capabilities);
     builder.add_schema_hash(args.schema_hash);
+    if let Some(x) = args.genesis { builder.add_genesis(x); }
     if let Some(x) = args.x25519_key { builder.add_x25519_key(x); }
     if let Some(x) = args.refused { builder.add_refused(x); }
     builder.add_term(args.term);
@@ -5842,6 +5844,13 @@ impl<'a> AcknowledgeCore<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u16>(AcknowledgeCore::VT_TICK_RATE_HZ, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn genesis(&self) -> ::flatbuffers::Vector<'a, u8> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(AcknowledgeCore::VT_GENESIS, None).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for AcknowledgeCore<'_> {
@@ -5867,6 +5876,7 @@ impl ::flatbuffers::Verifiable for AcknowledgeCore<'_> {
      .visit_field::<u64>("dictionary_hash", Self::VT_DICTIONARY_HASH, false)?
      .visit_field::<SecurityMode>("security_mode", Self::VT_SECURITY_MODE, false)?
      .visit_field::<u16>("tick_rate_hz", Self::VT_TICK_RATE_HZ, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("genesis", Self::VT_GENESIS, true)?
      .finish();
     Ok(())
   }
@@ -5889,6 +5899,7 @@ pub struct AcknowledgeCoreArgs<'a> {
     pub dictionary_hash: u64,
     pub security_mode: SecurityMode,
     pub tick_rate_hz: u16,
+    pub genesis: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
 }
 impl<'a> Default for AcknowledgeCoreArgs<'a> {
   #[inline]
@@ -5911,6 +5922,7 @@ impl<'a> Default for AcknowledgeCoreArgs<'a> {
       dictionary_hash: 0,
       security_mode: SecurityMode::Transport,
       tick_rate_hz: 0,
+      genesis: None, // required field
     }
   }
 }
@@ -5989,6 +6001,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AcknowledgeCoreBuilder<'a, 'b
     self.fbb_.push_slot::<u16>(AcknowledgeCore::VT_TICK_RATE_HZ, tick_rate_hz, 0);
   }
   #[inline]
+  pub fn add_genesis(&mut self, genesis: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AcknowledgeCore::VT_GENESIS, genesis);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AcknowledgeCoreBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     AcknowledgeCoreBuilder {
@@ -6005,6 +6021,7 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AcknowledgeCoreBuilder<'a, 'b
     self.fbb_.required(o, AcknowledgeCore::VT_DOCUMENT_ID,"document_id");
     self.fbb_.required(o, AcknowledgeCore::VT_HOST_KEY,"host_key");
     self.fbb_.required(o, AcknowledgeCore::VT_CERTIFICATE,"certificate");
+    self.fbb_.required(o, AcknowledgeCore::VT_GENESIS,"genesis");
     ::flatbuffers::WIPOffset::new(o.value())
   }
 }
@@ -6029,6 +6046,7 @@ impl ::core::fmt::Debug for AcknowledgeCore<'_> {
       ds.field("dictionary_hash", &self.dictionary_hash());
       ds.field("security_mode", &self.security_mode());
       ds.field("tick_rate_hz", &self.tick_rate_hz());
+      ds.field("genesis", &self.genesis());
       ds.finish()
   }
 }

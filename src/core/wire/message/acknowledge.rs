@@ -198,12 +198,21 @@ pub struct AcknowledgeCore {
     pub security_mode: SecurityMode,
     /// Ticks per second.
     pub tick_rate_hz: u16,
+    /// The document's genesis record, undecoded: the session room reads it.
+    #[serde(with = "cbor::bytes")]
+    pub genesis: Vec<u8>,
+}
+
+fn bounded_genesis(genesis: &[u8]) -> Result<&[u8], WireError> {
+    at_most("MAX_GENESIS_BYTES", genesis.len(), limits::MAX_GENESIS_BYTES)?;
+    Ok(genesis)
 }
 
 impl AcknowledgeCore {
     /// The bytes to sign and send.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         at_most("MAX_REFUSED", self.refused.len(), limits::MAX_REFUSED)?;
+        bounded_genesis(&self.genesis)?;
         let mut builder = Builder::new();
         let root = self.write(&mut builder);
         finish(root, &mut builder);
@@ -245,6 +254,7 @@ impl AcknowledgeCore {
             dictionary_hash: table.dictionary_hash(),
             security_mode: SecurityMode::from_number(table.security_mode().0 as u16)?,
             tick_rate_hz: table.tick_rate_hz(),
+            genesis: bounded_genesis(table.genesis().bytes())?.to_vec(),
         })
     }
 
@@ -263,6 +273,7 @@ impl AcknowledgeCore {
             .collect();
         let refused = (!refused.is_empty()).then(|| builder.create_vector(&refused));
         let x25519_key = self.x25519_key.as_ref().map(fb::Bytes32::new);
+        let genesis = builder.create_vector(&self.genesis);
         fb::AcknowledgeCore::create(
             builder,
             &fb::AcknowledgeCoreArgs {
@@ -283,6 +294,7 @@ impl AcknowledgeCore {
                 dictionary_hash: self.dictionary_hash,
                 security_mode: fb::SecurityMode(self.security_mode as u8),
                 tick_rate_hz: self.tick_rate_hz,
+                genesis: Some(genesis),
             },
         )
     }

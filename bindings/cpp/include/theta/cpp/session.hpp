@@ -33,7 +33,8 @@ struct host_options {
     bool takes_bearer = false;             ///< guests may come with a token; each waits for admit or deny
     const seed* authority_seed = nullptr;  ///< signs tickets and the host's certificate; null = fresh
     const seed* host_seed = nullptr;       ///< null = fresh
-    const std::array<std::uint8_t, 32>* document_id = nullptr;  ///< null = SHA-256 of the authority's public key
+    const std::array<std::uint8_t, 32>* document_nonce = nullptr;  ///< tells apart one authority's documents; null = zeros
+    std::uint32_t term = 0;                                        ///< this host's; 0 = 1
     span<const std::uint8_t> admission = {};  ///< invites and bans to begin with, as admission() gave them
 };
 
@@ -48,6 +49,7 @@ struct join_options {
     std::uint32_t handshake_timeout_ms = 0;     ///< 0 = 5000
     bool manual_loaded = false;                 ///< the snapshot waits for loaded()
     span<const std::uint8_t> bearer = {};       ///< a token for the host's outside verifier, instead of a ticket's
+    std::uint32_t least_term = 0;               ///< the highest info().term seen for the document; a lower one is refused
 };
 
 /// What a signed ticket grants.
@@ -250,7 +252,8 @@ public:
         config.default_role = static_cast<std::uint32_t>(options.default_role);
         config.authority_seed = options.authority_seed != nullptr ? options.authority_seed->data() : nullptr;
         config.host_seed = options.host_seed != nullptr ? options.host_seed->data() : nullptr;
-        config.document_id = options.document_id != nullptr ? options.document_id->data() : nullptr;
+        config.document_nonce = options.document_nonce != nullptr ? options.document_nonce->data() : nullptr;
+        config.term = options.term;
         config.admission = options.admission.data();
         config.admission_length = options.admission.size();
         theta_session handle{};
@@ -421,6 +424,7 @@ public:
         config.handshake_timeout_ms = options.handshake_timeout_ms;
         config.bearer = options.bearer.data();
         config.bearer_length = detail::narrow(options.bearer.size());
+        config.least_term = options.least_term;
         theta_session handle{};
         const auto status = theta_session_join(owner.raw(), components.raw(), &config, &handle);
         return detail::done(status, joined_session(handle));

@@ -2173,7 +2173,8 @@ struct AcknowledgeCore FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_COMPRESSION = 30,
     VT_DICTIONARY_HASH = 32,
     VT_SECURITY_MODE = 34,
-    VT_TICK_RATE_HZ = 36
+    VT_TICK_RATE_HZ = 36,
+    VT_GENESIS = 38
   };
   const theta::wire::Version *version() const {
     return GetStruct<const theta::wire::Version *>(VT_VERSION);
@@ -2226,6 +2227,9 @@ struct AcknowledgeCore FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   uint16_t tick_rate_hz() const {
     return GetField<uint16_t>(VT_TICK_RATE_HZ, 0);
   }
+  const ::flatbuffers::Vector<uint8_t> *genesis() const {
+    return GetPointer<const ::flatbuffers::Vector<uint8_t> *>(VT_GENESIS);
+  }
   template <bool B = false>
   bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -2249,6 +2253,8 @@ struct AcknowledgeCore FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            VerifyField<uint64_t>(verifier, VT_DICTIONARY_HASH, 8) &&
            VerifyField<uint8_t>(verifier, VT_SECURITY_MODE, 1) &&
            VerifyField<uint16_t>(verifier, VT_TICK_RATE_HZ, 2) &&
+           VerifyOffsetRequired(verifier, VT_GENESIS) &&
+           verifier.VerifyVector(genesis()) &&
            verifier.EndTable();
   }
 };
@@ -2308,6 +2314,9 @@ struct AcknowledgeCoreBuilder {
   void add_tick_rate_hz(uint16_t tick_rate_hz) {
     fbb_.AddElement<uint16_t>(AcknowledgeCore::VT_TICK_RATE_HZ, tick_rate_hz, 0);
   }
+  void add_genesis(::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> genesis) {
+    fbb_.AddOffset(AcknowledgeCore::VT_GENESIS, genesis);
+  }
   explicit AcknowledgeCoreBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2321,6 +2330,7 @@ struct AcknowledgeCoreBuilder {
     fbb_.Required(o, AcknowledgeCore::VT_DOCUMENT_ID);
     fbb_.Required(o, AcknowledgeCore::VT_HOST_KEY);
     fbb_.Required(o, AcknowledgeCore::VT_CERTIFICATE);
+    fbb_.Required(o, AcknowledgeCore::VT_GENESIS);
     return o;
   }
 };
@@ -2343,11 +2353,13 @@ inline ::flatbuffers::Offset<AcknowledgeCore> CreateAcknowledgeCore(
     theta::wire::CompressionKind compression = theta::wire::CompressionKind::None,
     uint64_t dictionary_hash = 0,
     theta::wire::SecurityMode security_mode = theta::wire::SecurityMode::Transport,
-    uint16_t tick_rate_hz = 0) {
+    uint16_t tick_rate_hz = 0,
+    ::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> genesis = 0) {
   AcknowledgeCoreBuilder builder_(_fbb);
   builder_.add_dictionary_hash(dictionary_hash);
   builder_.add_capabilities(capabilities);
   builder_.add_schema_hash(schema_hash);
+  builder_.add_genesis(genesis);
   builder_.add_x25519_key(x25519_key);
   builder_.add_refused(refused);
   builder_.add_term(term);
@@ -2388,8 +2400,10 @@ inline ::flatbuffers::Offset<AcknowledgeCore> CreateAcknowledgeCoreDirect(
     theta::wire::CompressionKind compression = theta::wire::CompressionKind::None,
     uint64_t dictionary_hash = 0,
     theta::wire::SecurityMode security_mode = theta::wire::SecurityMode::Transport,
-    uint16_t tick_rate_hz = 0) {
+    uint16_t tick_rate_hz = 0,
+    const std::vector<uint8_t> *genesis = nullptr) {
   auto refused__ = refused ? _fbb.CreateVector<::flatbuffers::Offset<theta::wire::RefusedCapability>>(*refused) : 0;
+  auto genesis__ = genesis ? _fbb.CreateVector<uint8_t>(*genesis) : 0;
   return theta::wire::CreateAcknowledgeCore(
       _fbb,
       version,
@@ -2408,7 +2422,8 @@ inline ::flatbuffers::Offset<AcknowledgeCore> CreateAcknowledgeCoreDirect(
       compression,
       dictionary_hash,
       security_mode,
-      tick_rate_hz);
+      tick_rate_hz,
+      genesis__);
 }
 
 struct SessionAcknowledge FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {

@@ -29,8 +29,10 @@ namespace Theta
         public byte[] AuthoritySeed;
         /// <summary>32 bytes; null = fresh.</summary>
         public byte[] HostSeed;
-        /// <summary>32 bytes; null = SHA-256 of the authority key.</summary>
-        public byte[] DocumentId;
+        /// <summary>32 bytes that tell apart the documents of one authority; null = zeros.</summary>
+        public byte[] DocumentNonce;
+        /// <summary>This host's term; 0 = 1.</summary>
+        public uint Term;
     }
 
     /// <summary>Options of a joined session.</summary>
@@ -55,6 +57,8 @@ namespace Theta
         /// <summary>A token for the host's outside verifier, at most 8192 bytes, shown instead of what the ticket has; null =
         /// none.</summary>
         public byte[] Bearer;
+        /// <summary>The highest SessionInfo.Term seen for the document before: a host of a lower one is refused.</summary>
+        public uint LeastTerm;
     }
 
     internal static class SessionOptions

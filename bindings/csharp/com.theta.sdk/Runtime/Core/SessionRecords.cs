@@ -189,6 +189,9 @@ namespace Theta
         private fixed byte _sessionId[16];
         private fixed byte _documentId[32];
         private fixed byte _authorityKey[32];
+        /// <summary>The host's term: keep the highest for the document. 0 before Admitted.</summary>
+        public uint Term;
+        private readonly uint _reserved;
 
         /// <summary>True on the host's side.</summary>
         public bool IsHost

@@ -37,6 +37,7 @@ namespace Theta
             config.interpolation_delay_ms = (uint)options.InterpolationDelayMs;
             config.handshake_timeout_ms = (uint)options.HandshakeTimeoutMs;
             config.application_length = options.Application == null ? 0u : (uint)options.Application.Length;
+            config.least_term = options.LeastTerm;
             config.bearer_length = options.Bearer == null ? 0u : (uint)options.Bearer.Length;
             byte[] ticket = Utf8.Bytes(options.Ticket, out config.ticket_length);
             byte[] name = Utf8.Bytes(options.Name, out config.name_length);

@@ -25,7 +25,7 @@ namespace Theta
             options = options ?? new ThetaHostOptions();
             SessionOptions.RequireKey(options.AuthoritySeed, "AuthoritySeed", true);
             SessionOptions.RequireKey(options.HostSeed, "HostSeed", true);
-            SessionOptions.RequireKey(options.DocumentId, "DocumentId", true);
+            SessionOptions.RequireKey(options.DocumentNonce, "DocumentNonce", true);
             RuntimeHandle owner = runtime.Handle;
             theta_session bits;
             theta_host_config config = default(theta_host_config);
@@ -36,19 +36,20 @@ namespace Theta
             config.admission_length = options.Admission == null ? 0u : (ulong)options.Admission.Length;
             config.max_peers = (uint)options.MaxPeers;
             config.tick_rate_hz = (uint)options.TickRateHz;
+            config.term = options.Term;
             config.basis = (uint)options.Basis;
             config.default_role = (uint)options.DefaultRole;
             byte[] address = Utf8.Bytes(options.BindAddress, out config.bind_address_length);
             fixed (byte* addressStart = address)
             fixed (byte* authority = options.AuthoritySeed)
             fixed (byte* host = options.HostSeed)
-            fixed (byte* document = options.DocumentId)
+            fixed (byte* document = options.DocumentNonce)
             fixed (byte* admission = options.Admission)
             {
                 config.bind_address = addressStart;
                 config.authority_seed = authority;
                 config.host_seed = host;
-                config.document_id = document;
+                config.document_nonce = document;
                 config.admission = admission;
                 ThetaException.Check(NativeMethods.theta_session_host(
                     new theta_runtime { bits = owner.Bits }, registry.Native, &config, &bits));

@@ -1535,9 +1535,10 @@ namespace Theta.Interop
         /// </summary>
         public byte* host_seed;
         /// <summary>
-        ///  32 bytes: the document's id; null = SHA-256 of the authority's public key.
+        ///  32 bytes that tell apart the documents of one authority, which founds them; null = zeros. The same authority and
+        ///  nonce make the same document; `theta_session_info` has its id.
         /// </summary>
-        public byte* document_id;
+        public byte* document_nonce;
         /// <summary>
         ///  Invites and bans to begin with: what `theta_session_admission` gave, or null for none.
         /// </summary>
@@ -1546,6 +1547,14 @@ namespace Theta.Interop
         ///  Bytes of `admission`.
         /// </summary>
         public ulong admission_length;
+        /// <summary>
+        ///  This host's term; 0 = 1. Peers refuse a term below one that they have seen for the document.
+        /// </summary>
+        public uint term;
+        /// <summary>
+        ///  Zero.
+        /// </summary>
+        public uint reserved2;
     }
 
     /// <summary>
@@ -1612,9 +1621,9 @@ namespace Theta.Interop
         /// </summary>
         public uint bearer_length;
         /// <summary>
-        ///  Zero.
+        ///  The highest `theta_session_info.term` seen for the document before: a host of a lower one is refused. 0 = none.
         /// </summary>
-        public uint reserved;
+        public uint least_term;
     }
 
     /// <summary>
@@ -1687,6 +1696,14 @@ namespace Theta.Interop
         ///  The public key that signs its tickets and certifies its hosts.
         /// </summary>
         public fixed byte authority_key[32];
+        /// <summary>
+        ///  The host's term: keep the highest for the document, as `theta_join_config.least_term`. 0 before ADMITTED.
+        /// </summary>
+        public uint term;
+        /// <summary>
+        ///  Zero.
+        /// </summary>
+        public uint reserved;
     }
 
     /// <summary>

@@ -613,8 +613,16 @@ public struct AcknowledgeCore : IFlatbufferObject
   public ulong DictionaryHash { get { int o = __p.__offset(32); return o != 0 ? __p.bb.GetUlong(o + __p.bb_pos) : (ulong)0; } }
   public theta.wire.SecurityMode SecurityMode { get { int o = __p.__offset(34); return o != 0 ? (theta.wire.SecurityMode)__p.bb.Get(o + __p.bb_pos) : theta.wire.SecurityMode.Transport; } }
   public ushort TickRateHz { get { int o = __p.__offset(36); return o != 0 ? __p.bb.GetUshort(o + __p.bb_pos) : (ushort)0; } }
+  public byte Genesis(int j) { int o = __p.__offset(38); return o != 0 ? __p.bb.Get(__p.__vector(o) + j * 1) : (byte)0; }
+  public int GenesisLength { get { int o = __p.__offset(38); return o != 0 ? __p.__vector_len(o) : 0; } }
+#if ENABLE_SPAN_T
+  public Span<byte> GetGenesisBytes() { return __p.__vector_as_span<byte>(38, 1); }
+#else
+  public ArraySegment<byte>? GetGenesisBytes() { return __p.__vector_as_arraysegment(38); }
+#endif
+  public byte[] GetGenesisArray() { return __p.__vector_as_array<byte>(38); }
 
-  public static void StartAcknowledgeCore(FlatBufferBuilder builder) { builder.StartTable(17); }
+  public static void StartAcknowledgeCore(FlatBufferBuilder builder) { builder.StartTable(18); }
   public static void AddVersion(FlatBufferBuilder builder, Offset<theta.wire.Version> versionOffset) { builder.AddStruct(0, versionOffset.Value, 0); }
   public static void AddServerNonce(FlatBufferBuilder builder, Offset<theta.wire.Bytes32> serverNonceOffset) { builder.AddStruct(1, serverNonceOffset.Value, 0); }
   public static void AddSessionId(FlatBufferBuilder builder, Offset<theta.wire.Bytes16> sessionIdOffset) { builder.AddStruct(2, sessionIdOffset.Value, 0); }
@@ -637,6 +645,12 @@ public struct AcknowledgeCore : IFlatbufferObject
   public static void AddDictionaryHash(FlatBufferBuilder builder, ulong dictionaryHash) { builder.AddUlong(14, dictionaryHash, 0); }
   public static void AddSecurityMode(FlatBufferBuilder builder, theta.wire.SecurityMode securityMode) { builder.AddByte(15, (byte)securityMode, 0); }
   public static void AddTickRateHz(FlatBufferBuilder builder, ushort tickRateHz) { builder.AddUshort(16, tickRateHz, 0); }
+  public static void AddGenesis(FlatBufferBuilder builder, VectorOffset genesisOffset) { builder.AddOffset(17, genesisOffset.Value, 0); }
+  public static VectorOffset CreateGenesisVector(FlatBufferBuilder builder, byte[] data) { builder.StartVector(1, data.Length, 1); for (int i = data.Length - 1; i >= 0; i--) builder.AddByte(data[i]); return builder.EndVector(); }
+  public static VectorOffset CreateGenesisVectorBlock(FlatBufferBuilder builder, byte[] data) { builder.StartVector(1, data.Length, 1); builder.Add(data); return builder.EndVector(); }
+  public static VectorOffset CreateGenesisVectorBlock(FlatBufferBuilder builder, ArraySegment<byte> data) { builder.StartVector(1, data.Count, 1); builder.Add(data); return builder.EndVector(); }
+  public static VectorOffset CreateGenesisVectorBlock(FlatBufferBuilder builder, IntPtr dataPtr, int sizeInBytes) { builder.StartVector(1, sizeInBytes, 1); builder.Add<byte>(dataPtr, sizeInBytes); return builder.EndVector(); }
+  public static void StartGenesisVector(FlatBufferBuilder builder, int numElems) { builder.StartVector(1, numElems, 1); }
   public static Offset<theta.wire.AcknowledgeCore> EndAcknowledgeCore(FlatBufferBuilder builder) {
     int o = builder.EndTable();
     builder.Required(o, 4);  // version
@@ -645,6 +659,7 @@ public struct AcknowledgeCore : IFlatbufferObject
     builder.Required(o, 10);  // document_id
     builder.Required(o, 12);  // host_key
     builder.Required(o, 14);  // certificate
+    builder.Required(o, 38);  // genesis
     return new Offset<theta.wire.AcknowledgeCore>(o);
   }
 }
@@ -672,6 +687,7 @@ static public class AcknowledgeCoreVerify
       && verifier.VerifyField(tablePos, 32 /*DictionaryHash*/, 8 /*ulong*/, 8, false)
       && verifier.VerifyField(tablePos, 34 /*SecurityMode*/, 1 /*theta.wire.SecurityMode*/, 1, false)
       && verifier.VerifyField(tablePos, 36 /*TickRateHz*/, 2 /*ushort*/, 2, false)
+      && verifier.VerifyVectorOfData(tablePos, 38 /*Genesis*/, 1 /*byte*/, true)
       && verifier.VerifyTableEnd(tablePos);
   }
 }

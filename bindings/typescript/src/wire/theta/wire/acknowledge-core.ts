@@ -125,8 +125,23 @@ tickRateHz():number {
   return offset ? this.bb!.readUint16(this.bb_pos + offset) : 0;
 }
 
+genesis(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 38);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+genesisLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 38);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
+}
+
+genesisArray():Uint8Array|null {
+  const offset = this.bb!.__offset(this.bb_pos, 38);
+  return offset ? new Uint8Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset)) : null;
+}
+
 static startAcknowledgeCore(builder:flatbuffers.Builder) {
-  builder.startObject(17);
+  builder.startObject(18);
 }
 
 static addVersion(builder:flatbuffers.Builder, versionOffset:flatbuffers.Offset) {
@@ -209,6 +224,22 @@ static addTickRateHz(builder:flatbuffers.Builder, tickRateHz:number) {
   builder.addFieldInt16(16, tickRateHz, 0);
 }
 
+static addGenesis(builder:flatbuffers.Builder, genesisOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(17, genesisOffset, 0);
+}
+
+static createGenesisVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startGenesisVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
+}
+
 static endAcknowledgeCore(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 4) // version
@@ -217,6 +248,7 @@ static endAcknowledgeCore(builder:flatbuffers.Builder):flatbuffers.Offset {
   builder.requiredField(offset, 10) // document_id
   builder.requiredField(offset, 12) // host_key
   builder.requiredField(offset, 14) // certificate
+  builder.requiredField(offset, 38) // genesis
   return offset;
 }
 
