@@ -7,22 +7,24 @@
 //! What the host says is checked: contradictions are errors and change nothing. A baseline that is not here (it may
 //! have been lost with an acknowledgement) is no error: the part is not acknowledged and the chunk is asked for.
 
+mod inspect;
+mod versions;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ReplicationError;
 use super::assembly::{Assembly, own_bytes};
 use super::entry::{Baseline, Entries, Entry};
-use super::history::ChunkHashes;
 use super::lifecycle::{self, Lifecycle};
 use super::limits::{MAX_PARTS, ReplicaLimits};
 use super::snapshot::{Assembling, SnapshotProgress};
 use crate::mutants::{Mutant, Mutants};
 use crate::schema::Schema;
-use crate::types::{ChunkId, ComponentId, Tick};
-use crate::wire::limits::MAX_COLUMN_HASHES;
+use crate::types::{ChunkId, Tick};
 use crate::world::limits::SLOTS;
-use crate::world::{ArchetypeDef, ArchetypeId, ArchetypeTable, CellRef, Chunk, Frame, WorldLimits};
+use crate::world::{ArchetypeDef, ArchetypeId, ArchetypeTable, Chunk, Frame, WorldLimits};
+use versions::ReplicaChunk;
 
 /// What became of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,48 +42,6 @@ pub enum PartOutcome {
         /// Archetypes whose definition is not here yet: it is on its way.
         archetypes: Vec<ArchetypeId>,
     },
-}
-
-#[derive(Clone, Debug, Default)]
-struct ReplicaChunk {
-    /// Ascending by tick; with the bytes that each has for itself.
-    versions: VecDeque<(Arc<Chunk>, usize)>,
-    /// Versions of which not all slots are here.
-    assemblies: Vec<Assembly>,
-    /// The newest version whose assembly was given up. What is left of it comes too late: to take the rest would
-    /// acknowledge a version, and complete a tick, of which a part is gone. The host has newer versions by then.
-    given_up: Tick,
-    /// The newest baseline that the host has used.
-    newest_baseline: Tick,
-}
-
-impl ReplicaChunk {
-    fn newest(&self) -> Option<&Arc<Chunk>> {
-        self.versions.back().map(|(chunk, _)| chunk)
-    }
-
-    fn version(&self, tick: Tick) -> Option<&Arc<Chunk>> {
-        let at = self.versions.binary_search_by_key(&tick, |(chunk, _)| chunk.tick).ok()?;
-        Some(&self.versions[at].0)
-    }
-
-    /// The newest version that is not newer than `tick`.
-    fn at(&self, tick: Tick) -> Option<&Arc<Chunk>> {
-        let after = self.versions.partition_point(|(chunk, _)| chunk.tick <= tick);
-        after.checked_sub(1).map(|at| &self.versions[at].0)
-    }
-
-    /// Bytes of all it holds.
-    fn bytes(&self) -> usize {
-        let versions = self.versions.iter().map(|(_, bytes)| bytes).sum::<usize>();
-        versions + self.assemblies.iter().map(Assembly::bytes).sum::<usize>()
-    }
-
-    /// Lets go of the assembly of a version, if there is one; gives the bytes it held.
-    fn drop_assembly(&mut self, version: Tick) -> usize {
-        let at = self.assemblies.iter().position(|other| other.version == version);
-        at.map_or(0, |at| self.assemblies.remove(at).bytes())
-    }
 }
 
 /// Which parts of a tick are here.
@@ -131,6 +91,11 @@ impl Replica {
             mutants: Mutants::NONE,
             limits,
         }
+    }
+
+    /// The planted bug of the machine that this replica belongs to.
+    pub(crate) const fn set_mutants(&mut self, mutants: Mutants) {
+        self.mutants = mutants;
     }
 
     /// Plants a bug.
@@ -218,7 +183,7 @@ impl Replica {
             self.state_bytes -= known.bytes();
             let bytes = own_bytes(&chunk, None);
             self.state_bytes += bytes;
-            *known = ReplicaChunk { versions: [(chunk, bytes)].into(), ..ReplicaChunk::default() };
+            *known = ReplicaChunk::of(chunk, bytes);
         }
         // Ticks before it cannot be told any more.
         self.floor = self.floor.max(tick);
@@ -340,12 +305,6 @@ impl Replica {
                 }
             }
         };
-        if newest.is_some_and(|newest| newest.archetype.id != archetype.id) {
-            return Err(ReplicationError::BadRows {
-                chunk: header.chunk,
-                problem: "another archetype than before",
-            });
-        }
         let begun =
             known.and_then(|known| known.assemblies.iter().find(|other| other.version == header.version));
         if begun.is_none() && known.is_some_and(|known| header.version <= known.given_up) {
@@ -413,22 +372,13 @@ impl Replica {
         let limit = self.limits.versions;
         let known = self.chunks.entry(chunk.id).or_default();
         known.newest_baseline = known.newest_baseline.max(baseline);
-        let at = known.versions.partition_point(|(other, _)| other.tick < chunk.tick);
-        let before = at.checked_sub(1).map(|at| &known.versions[at].0);
-        let bytes = own_bytes(&chunk, before.map(|before| &**before));
-        self.state_bytes += bytes;
-        self.state_bytes -= known.drop_assembly(chunk.tick);
-        known.versions.insert(at, (chunk, bytes));
-        let keep = known.newest_baseline;
-        while known.versions.len() > 1
-            && known.versions[0].0.tick < keep
-            && known.versions[1].0.tick <= horizon
-        {
-            self.state_bytes -= known.versions.pop_front().map_or(0, |(_, bytes)| bytes);
-        }
-        // Acknowledgements do not get through: keep the baseline in use and the newest, drop from between.
-        while known.versions.len() > limit.max(2) {
-            self.state_bytes -= known.versions.remove(1).map_or(0, |(_, bytes)| bytes);
+        self.state_bytes -= known.bytes();
+        let overtaken = known.insert(chunk, horizon, self.newest_complete, limit);
+        self.state_bytes += known.bytes();
+        // The state of a tick before that is gone: it cannot be shown any more, whatever still comes of it.
+        if overtaken > self.floor {
+            self.floor = overtaken;
+            self.ticks = self.ticks.split_off(&overtaken);
         }
     }
 
@@ -525,86 +475,6 @@ impl Replica {
         self.frame(tick).map(|frame| frame.fold())
     }
 
-    /// The hashes of a kept frame: of all its chunks without columns, or (where `chunks` names some) of these with
-    /// them, as many as one report holds. A named chunk that is not here has hash 0 and no columns.
-    pub fn hash_details(&self, tick: Tick, chunks: &[ChunkId]) -> Vec<ChunkHashes> {
-        let Some(frame) = self.frame(tick) else { return Vec::new() };
-        if chunks.is_empty() {
-            let all = frame.chunks.iter();
-            return all
-                .map(|chunk| ChunkHashes { chunk: chunk.id, hash: chunk.hash, columns: Vec::new() })
-                .collect();
-        }
-        let mut room = MAX_COLUMN_HASHES;
-        let mut found = Vec::new();
-        for id in chunks {
-            let hashes = match frame.chunk(*id) {
-                Some(chunk) => {
-                    ChunkHashes { chunk: *id, hash: chunk.hash, columns: chunk.column_hashes.to_vec() }
-                }
-                None => ChunkHashes { chunk: *id, hash: 0, columns: Vec::new() },
-            };
-            let Some(left) = room.checked_sub(hashes.columns.len()) else { break };
-            room = left;
-            found.push(hashes);
-        }
-        found
-    }
-
-    /// Injects a fault: flips the lowest bit of one quantised lane in the newest version of a chunk, both picked by
-    /// `seed`, as a bug in a delta would have. For simulations: the comparison of hashes must find and repair it.
-    /// Gives what was hit; `None` without rows.
-    pub fn corrupt(&mut self, seed: u64) -> Option<(ChunkId, ComponentId, u16)> {
-        let mut places = Vec::new();
-        for known in self.chunks.values() {
-            if let Some(chunk) = known.newest() {
-                let columns = chunk.archetype.columns.iter().enumerate();
-                let fixed = columns.filter(|(_, shape)| shape.lanes.first().is_some_and(|lane| lane.max > 0));
-                places.extend(
-                    fixed.flat_map(|(column, _)| chunk.slots().map(move |slot| (chunk.id, column, slot))),
-                );
-            }
-        }
-        let (id, column, slot) = *places.get((seed % places.len().max(1) as u64) as usize)?;
-        let known = self.chunks.get_mut(&id)?;
-        let (newest, _) = known.versions.back_mut()?;
-        let shape = &newest.archetype.columns[column];
-        let (component, field) = (shape.component, shape.field as usize);
-        *newest = Arc::new(corrupted(newest, column, slot));
-        let component = self.schema.component(component);
-        Some((id, component.id, component.fields[field].desc.id))
-    }
-
-    /// Injects a fault that nothing but a comparison of hashes can find: flips the lowest bit of this field where it
-    /// has rested for longest, in every version that may still be a baseline. What later deltas leave alone stays wrong
-    /// until it is repaired. For tests of whoever must notice; gives the chunk that was hit, `None` when nothing here has
-    /// this field or its bits vary with its value.
-    pub fn plant_divergence(&mut self, component: ComponentId, field: u16) -> Option<ChunkId> {
-        let schema = &self.schema;
-        let column_of = |chunk: &Chunk| {
-            chunk.archetype.columns.iter().position(|shape| {
-                let owner = schema.component(shape.component);
-                owner.id == component
-                    && owner.fields[shape.field as usize].desc.id == field
-                    && shape.lanes.first().is_some_and(|lane| lane.max > 0)
-            })
-        };
-        let (_, id, column, slot) = self
-            .chunks
-            .values()
-            .filter_map(|known| {
-                let chunk = known.newest()?;
-                Some((chunk.tick, chunk.id, column_of(chunk)?, chunk.slots().next()?))
-            })
-            .min()?;
-        for (version, _) in &mut self.chunks.get_mut(&id)?.versions {
-            if version.slots().any(|other| other == slot) {
-                *version = Arc::new(corrupted(version, column, slot));
-            }
-        }
-        Some(id)
-    }
-
     /// Bytes of all chunk versions and of those under assembly, roughly.
     pub const fn state_bytes(&self) -> usize {
         self.state_bytes
@@ -615,18 +485,6 @@ impl Replica {
         let versions = self.chunks.values().map(|known| known.versions.len()).sum();
         (versions, self.chunks.values().map(|known| known.assemblies.len()).sum())
     }
-}
-
-/// A copy in which one bit of one cell's first lane is another; its hashes are those of what it holds.
-fn corrupted(chunk: &Chunk, column: usize, slot: usize) -> Chunk {
-    let mut copy = chunk.clone();
-    let max = copy.archetype.columns[column].lanes[0].max;
-    let mut lanes = copy.lanes(column, slot).to_vec();
-    // The largest value of a lane has no neighbour above it.
-    lanes[0] = if lanes[0] == max { lanes[0] - 1 } else { lanes[0] + 1 };
-    copy.set_cell(column, slot, CellRef::Lanes(&lanes));
-    copy.rehash(Some(chunk));
-    copy
 }
 
 enum Staged {

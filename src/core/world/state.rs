@@ -64,6 +64,8 @@ pub struct World {
     chunks: Vec<LiveChunk>,
     /// Chunks with a free slot, by archetype.
     open: BTreeMap<ArchetypeId, BTreeSet<u32>>,
+    /// Chunks without rows.
+    empty: BTreeSet<u32>,
     /// Chunks that were written since the last seal.
     dirty: BTreeSet<u32>,
     tick: Tick,
@@ -78,6 +80,7 @@ impl World {
             entities: EntityTable::new(limits.entities),
             chunks: Vec::new(),
             open: BTreeMap::new(),
+            empty: BTreeSet::new(),
             dirty: BTreeSet::new(),
             tick: Tick::ZERO,
             frame: Arc::new(Frame::empty(Tick::ZERO)),
@@ -203,11 +206,15 @@ impl World {
         Ok(entity)
     }
 
-    /// Where the next row of an archetype goes: the lowest free slot of the lowest chunk that has one.
+    /// Where the next row of an archetype goes: the lowest free slot of the lowest chunk that has one, else an empty chunk
+    /// of another archetype, else a new one.
     fn place(&mut self, archetype: &Arc<Archetype>) -> Result<Location, WorldError> {
         if let Some(chunk) = self.open.get(&archetype.id).and_then(BTreeSet::first) {
             let slot = self.chunks[*chunk as usize].chunk.occupancy.trailing_ones() as u8;
             return Ok(Location { chunk: *chunk, slot });
+        }
+        if let Some(index) = self.empty.first().copied() {
+            return Ok(self.reuse(index, archetype));
         }
         let limit = self.limits.chunks().min(MAX_CHUNKS);
         if self.chunks.len() >= limit {
@@ -217,12 +224,25 @@ impl World {
         self.chunks
             .push(LiveChunk { chunk: Chunk::empty(ChunkId(index + 1), Arc::clone(archetype)), sealed: None });
         self.open.entry(archetype.id).or_default().insert(index);
+        self.empty.insert(index);
         Ok(Location { chunk: index, slot: 0 })
+    }
+
+    /// Gives an empty chunk another archetype, so that components that come and go do not use up the chunks there may be.
+    fn reuse(&mut self, index: u32, archetype: &Arc<Archetype>) -> Location {
+        let live = &mut self.chunks[index as usize];
+        if let Some(open) = self.open.get_mut(&live.chunk.archetype.id) {
+            open.remove(&index);
+        }
+        live.chunk = Chunk::empty(live.chunk.id, Arc::clone(archetype));
+        self.open.entry(archetype.id).or_default().insert(index);
+        Location { chunk: index, slot: 0 }
     }
 
     fn occupy(&mut self, entity: EntityId, location: Location) {
         let live = &mut self.chunks[location.chunk as usize];
         live.chunk.put_entity(location.slot as usize, entity);
+        self.empty.remove(&location.chunk);
         if live.chunk.occupancy == u64::MAX {
             self.open.entry(live.chunk.archetype.id).or_default().remove(&location.chunk);
         }
@@ -232,6 +252,9 @@ impl World {
     fn vacate(&mut self, location: Location) {
         let live = &mut self.chunks[location.chunk as usize];
         live.chunk.remove_entity(location.slot as usize);
+        if live.chunk.is_empty() {
+            self.empty.insert(location.chunk);
+        }
         self.open.entry(live.chunk.archetype.id).or_default().insert(location.chunk);
         self.dirty.insert(location.chunk);
     }
@@ -404,7 +427,10 @@ impl World {
         let mut changed = Vec::new();
         for index in core::mem::take(&mut self.dirty) {
             let live = &mut self.chunks[index as usize];
+            let is_reused =
+                live.sealed.as_ref().is_some_and(|sealed| sealed.archetype.id != live.chunk.archetype.id);
             if let Some(sealed) = &live.sealed
+                && !is_reused
                 && sealed.occupancy == live.chunk.occupancy
                 && sealed.entities == live.chunk.entities
             {
@@ -425,11 +451,12 @@ impl World {
                 }
             }
             // A chunk that came and went between two ticks was never there.
-            if live.sealed.is_none() && live.chunk.is_empty() {
+            let was_empty = live.sealed.as_ref().is_none_or(|sealed| sealed.is_empty());
+            if was_empty && live.chunk.is_empty() {
                 continue;
             }
             live.chunk.tick = tick;
-            live.chunk.rehash(live.sealed.as_deref());
+            live.chunk.rehash(live.sealed.as_deref().filter(|_| !is_reused));
             let sealed = Arc::new(live.chunk.clone());
             live.sealed = Some(Arc::clone(&sealed));
             changed.push(sealed);

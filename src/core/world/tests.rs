@@ -246,3 +246,41 @@ fn quantised_rows_read_back_as_they_were() {
         }
     }
 }
+
+/// Every set of components grows to two chunks, one after the other: there are not chunks enough for all at once.
+#[test]
+fn an_empty_chunk_is_used_for_other_components() {
+    let limits = WorldLimits { entities: 128, archetypes: 8 };
+    let mut world = World::new(schema(), limits);
+    let mut tick = 0;
+    for round in 0..3 {
+        for set in 0..8 {
+            let names = [POSE, LIFE, NOTE].iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
+            let components: Vec<_> = names.map(|(_, name)| (component_id(name), None)).collect();
+            let desc = SpawnDesc { components: &components, ..SpawnDesc::default() };
+            let entities: Vec<_> = (0..128).map(|_| world.spawn(&desc).unwrap()).collect();
+            // Sealed full, sealed empty, or neither: the chunk goes to the next set all the same.
+            if (round + set) % 3 != 0 {
+                tick += 1;
+                let frame = world.seal(Tick(tick)).unwrap().frame;
+                assert_eq!(frame.entity_count(), 128);
+                for chunk in &frame.chunks {
+                    assert!(chunk.id.0 as usize <= limits.chunks(), "{:?}", chunk.id);
+                    let mut again = Chunk::clone(chunk);
+                    again.rehash(None);
+                    assert_eq!((again.hash, &again.column_hashes), (chunk.hash, &chunk.column_hashes));
+                }
+            }
+            entities.into_iter().for_each(|entity| world.despawn(entity).unwrap());
+            if (round + set) % 3 == 1 {
+                tick += 1;
+                assert_eq!(world.seal(Tick(tick)).unwrap().frame.entity_count(), 0);
+            }
+        }
+    }
+    // An emptied chunk that was never sealed otherwise is no change.
+    world.seal(Tick(tick + 1)).unwrap();
+    let entity = posed(&mut world, [1.0, 2.0, 3.0]);
+    world.despawn(entity).unwrap();
+    assert!(world.seal(Tick(tick + 2)).unwrap().changed.is_empty());
+}

@@ -5,3 +5,4 @@ mod hostile;
 mod links;
 mod rows;
 mod samples;
+mod versions;

@@ -27,6 +27,11 @@ fn versions(seed: u64, ticks: u32, percent: u64) -> Vec<Arc<Chunk>> {
     versions
 }
 
+/// An earlier version of the same chunk, with the same columns: an emptied chunk can be given others.
+fn is_base(other: &Chunk, current: &Chunk) -> bool {
+    other.id == current.id && other.tick < current.tick && other.archetype.id == current.archetype.id
+}
+
 fn encode(current: &Chunk, base: Option<&Chunk>, range: SlotRange) -> Vec<u8> {
     let mut writer = BitWriter::new();
     codec::encode(current, base, range, Mutants::NONE, &mut writer);
@@ -48,7 +53,7 @@ proptest! {
     fn every_version_comes_back(seed in 1u64..10_000, percent in 1u64..60, cuts in proptest::collection::vec(any::<u8>(), 0..6)) {
         let versions = versions(seed, 8, percent);
         for (at, current) in versions.iter().enumerate() {
-            let earlier = versions[..at].iter().filter(|other| other.id == current.id).map(Some);
+            let earlier = versions[..at].iter().filter(|other| is_base(other, current)).map(Some);
             for base in earlier.chain([None]) {
                 let mut assembly = Assembly::new(current.id, &current.archetype, current.tick, base);
                 for range in ranges(&cuts) {
@@ -69,7 +74,7 @@ proptest! {
     fn ranges_against_different_baselines_fit_together(seed in 1u64..10_000, cut in 1u8..64) {
         let versions = versions(seed, 10, 20);
         for current in &versions {
-            let mut bases: Vec<Option<&Arc<Chunk>>> = versions.iter().filter(|other| other.id == current.id && other.tick < current.tick).map(Some).collect();
+            let mut bases: Vec<Option<&Arc<Chunk>>> = versions.iter().filter(|other| is_base(other, current)).map(Some).collect();
             bases.push(None);
             let (low, high) = (bases[0], bases[bases.len() - 1]);
             let ranges = ranges(&[cut]);
@@ -84,7 +89,7 @@ proptest! {
     fn cut_and_flipped_rows_are_an_error_or_other_rows(seed in 1u64..10_000, flips in proptest::collection::vec(any::<u32>(), 1..40)) {
         let versions = versions(seed, 4, 30);
         let current = &versions[versions.len() - 1];
-        let base = versions.iter().find(|other| other.id == current.id && other.tick < current.tick);
+        let base = versions.iter().find(|other| is_base(other, current));
         let body = encode(current, base.map(|base| &**base), SlotRange::ALL);
         let decode = |body: &[u8]| {
             let mut assembly = Assembly::new(current.id, &current.archetype, current.tick, base);
