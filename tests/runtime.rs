@@ -3,12 +3,14 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::sessions::*;
 use theta_core::replication::Lifecycle;
 use theta_core::replication::sample::SampleCode;
+use theta_core::schema::{ComponentDesc, FieldDesc, FieldKind, Registry};
 use theta_core::session::admission::AdmissionState;
 use theta_core::session::input::InputSample;
 use theta_core::session::keys::Identity;
@@ -133,7 +135,7 @@ fn three_peers_see_every_tick_of_two_seconds_as_the_host_made_it() {
 }
 
 #[test]
-fn a_full_server_and_another_schema_say_so() {
+fn a_full_server_and_components_of_another_kind_say_so() {
     let runtime = runtime();
     let options = HostOptions { dev_mode: true, max_peers: 1, ..HostOptions::default() };
     let mut host = runtime.host(schema(), options).expect("a host");
@@ -146,12 +148,47 @@ fn a_full_server_and_another_schema_say_so() {
     drop(first);
     until("a free place", || host.peers().is_empty().then_some(()));
 
-    let mut stranger = runtime.join(schema_with(50), JoinOptions::new(host.ticket())).expect("a session");
+    let mut registry = Registry::new();
+    let other = FieldDesc::new(1, "life", FieldKind::Flags { bits: 3 });
+    registry.add(ComponentDesc::new(LIFE).field(other)).expect("a component");
+    let other = Arc::new(registry.freeze().expect("a schema"));
+    let mut stranger = runtime.join(other, JoinOptions::new(host.ticket())).expect("a session");
     let (code, reason) = ending(&mut stranger);
     assert_eq!(code, DisconnectCode::SchemaMismatch);
     assert!(reason.contains(LIFE) && !reason.contains(BODY), "names what differs: {reason}");
     assert_eq!(stranger.info().state, SessionState::Closed);
     assert_eq!(stranger.info().disconnect, Some(DisconnectCode::SchemaMismatch));
+}
+
+#[test]
+fn a_build_with_narrower_components_sees_the_world_in_its_own() {
+    let runtime = runtime();
+    let mut host = dev_host(&runtime);
+    spawn_bodies(&mut host, 20);
+    let mut old = runtime.join(schema_with(50), JoinOptions::new(host.ticket())).expect("a session");
+    until_live(&mut host, &[&old]);
+    let told = until("the differences", || {
+        events_of(&mut old).into_iter().find_map(|event| match event {
+            EventKind::SchemaMapped(mapping) => Some(mapping),
+            _ => None,
+        })
+    });
+    assert_eq!(told.notes().len(), 1);
+    assert!(told.notes()[0].text.contains(LIFE), "{:?}", told.notes());
+    let frame = until("a frame", || {
+        host.tick().expect("ticks");
+        old.newest_frame()
+    });
+    let own = schema_with(50);
+    let size = own.component(own.index_of(body()).expect("ours")).size_bytes;
+    let mut rows = vec![0; 20 * size];
+    let read = frame.frame.read_engine(&own, body(), None, &mut rows, size);
+    assert_eq!(read, Ok(20), "every body is there");
+    let tick = frame.frame.tick;
+    until("a confirmed tick", || {
+        host.tick().expect("ticks");
+        (old.info().confirmed_tick >= tick).then_some(())
+    });
 }
 
 #[test]

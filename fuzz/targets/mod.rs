@@ -42,6 +42,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "admission", body: text::admission, neighbours: 20_000 },
     Target { name: "cbor", body: wire::cbor, neighbours: 20_000 },
+    Target { name: "compact", body: text::compact, neighbours: 20_000 },
     Target { name: "envelope", body: wire::envelope, neighbours: 8000 },
     Target { name: "frame", body: wire::frame, neighbours: 20_000 },
     Target { name: "genesis", body: text::genesis, neighbours: 10_000 },

@@ -1,6 +1,8 @@
 //! What people and tools hand over as text, and packed input.
 
-use theta_core::schema::{SchemaError, manifest as manifests};
+use std::sync::Arc;
+
+use theta_core::schema::{Mapping, SchemaError, compact as compacts, manifest as manifests};
 use theta_core::session::admission::AdmissionState;
 use theta_core::session::genesis::Genesis;
 use theta_core::session::input::{InputSample, MAX_SAMPLES, MAX_TAIL_BYTES, pack, unpack};
@@ -14,6 +16,7 @@ use super::bytes::Bytes;
 /// What docs/protocol.md states.
 const INPUT_BYTES: usize = 4 * 1024;
 const MANIFEST_BYTES_PER_BYTE: usize = 256;
+const COMPACT_BYTES_PER_BYTE: usize = 512;
 const TICKET_BYTES: usize = 64 * 1024;
 
 /// Packed input behind the tick and the times of a message head.
@@ -102,4 +105,32 @@ pub fn manifest(data: &[u8]) {
     let again = manifests::parse(&written).expect("our own");
     assert_eq!(again.hash(), schema.hash());
     assert_eq!(again.manifest(), written);
+}
+
+/// A compact manifest, as it is and with the hash that it should state; and what a peer of another build makes of it.
+pub fn compact(data: &[u8]) {
+    let (schema, asked) = measure(|| compacts::parse(data));
+    let limit = 32 * 1024 + COMPACT_BYTES_PER_BYTE * data.len();
+    assert!(asked <= limit, "{asked} bytes asked for by {}", data.len());
+    let mut honest = data.to_vec();
+    let schema = match schema {
+        Err(SchemaError::ManifestHash { actual, .. }) => {
+            honest[4..12].copy_from_slice(&actual.to_le_bytes());
+            compacts::parse(&honest).expect("its hash was all that was wrong")
+        }
+        Ok(schema) => schema,
+        Err(_) => return,
+    };
+    assert_eq!(schema.compact_manifest().as_ref(), Ok(&honest), "a manifest has one spelling");
+    let schema = Arc::new(schema);
+    let same = Mapping::new(Arc::clone(&schema), Arc::clone(&schema)).expect("itself");
+    assert!(same.notes().iter().all(|note| note.text.contains("deprecated")), "{:?}", same.notes());
+    // With others it fits or does not; what it says of that names nobody's control characters.
+    for own in [super::venue::schema(), super::venue::schema_of_kinds(2)] {
+        let said = match Mapping::new(Arc::clone(&schema), own) {
+            Ok(mapping) => mapping.notes().iter().map(|note| note.text.clone()).collect(),
+            Err(differences) => differences,
+        };
+        assert!(!said.chars().any(char::is_control), "{said:?}");
+    }
 }

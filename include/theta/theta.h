@@ -133,6 +133,13 @@
 #define THETA_EVENT_INVITE_BOUND 21u
 
 /**
+ * Joined, between ADMITTED and the world: the host has other components than ours, and its world is shown in ours.
+ * value = how many things are not the same, code = how many of them are values that are converted or ours by default,
+ * text = one line for each (200 at most, then how many more): what is skipped, absent, defaulted, converted, deprecated.
+ */
+#define THETA_EVENT_SCHEMA_MAPPED 22u
+
+/**
  * The newest complete tick.
  */
 #define THETA_FRAME_NEWEST 0u

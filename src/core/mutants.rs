@@ -36,6 +36,12 @@ pub enum Mutant {
     IgnoreBan,
     /// The client believes a host whose term has ended.
     AcceptOldTerm,
+    /// A peer with other components leaves a field that the host has not without its default.
+    LeaveOutDefaults,
+    /// A peer with other components counts the host's fields as if it knew them all.
+    KeepUnknownField,
+    /// A peer with other components takes values of another quantisation as they are.
+    LeaveUnconverted,
 }
 
 impl Mutant {
@@ -55,6 +61,9 @@ impl Mutant {
         Self::LeaveInviteUnbound,
         Self::IgnoreBan,
         Self::AcceptOldTerm,
+        Self::LeaveOutDefaults,
+        Self::KeepUnknownField,
+        Self::LeaveUnconverted,
     ];
 
     /// Those that a handshake test catches.

@@ -51,6 +51,10 @@ pub const THETA_EVENT_PEER_LIVE: u32 = 18;
 /// Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
 /// `theta_session_admission` now.
 pub const THETA_EVENT_INVITE_BOUND: u32 = 21;
+/// Joined, between ADMITTED and the world: the host has other components than ours, and its world is shown in ours.
+/// value = how many things are not the same, code = how many of them are values that are converted or ours by default,
+/// text = one line for each (200 at most, then how many more): what is skipped, absent, defaulted, converted, deprecated.
+pub const THETA_EVENT_SCHEMA_MAPPED: u32 = 22;
 
 /// Something that happened. Element of an array with an element size; kinds that a program does not know are
 /// skipped. Fields that a kind does not name are 0.

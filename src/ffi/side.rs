@@ -21,7 +21,7 @@ use super::status::*;
 use super::tags::Tags;
 use super::view::fixed_text;
 use crate::core::replication::Lifecycle;
-use crate::core::schema::Schema;
+use crate::core::schema::{Mapping, MappingNote, NoteKind, Schema};
 use crate::core::session::input::InputSample;
 use crate::core::types::{PeerId, Tick};
 use crate::core::wire::codes::DisconnectCode;
@@ -360,6 +360,11 @@ impl Serially {
                 (out.peer, out.code) = (peer.0 as u32, role_number(role) as i32);
                 text = application;
             }
+            EventKind::SchemaMapped(mapping) => {
+                out.kind = THETA_EVENT_SCHEMA_MAPPED;
+                (out.value, out.code) = (mapping.notes().len() as u64, changed_values(&mapping) as i32);
+                text = describe_mapping(&mapping).into_bytes();
+            }
             EventKind::JoinProgress { received, total } => {
                 out.kind = THETA_EVENT_JOIN_PROGRESS;
                 (out.value, out.code) = (received as u64, total as i32);
@@ -456,4 +461,24 @@ pub(crate) fn role_number(role: Role) -> u32 {
         Role::Editor => THETA_ROLE_EDITOR,
         Role::Admin => THETA_ROLE_ADMIN,
     }
+}
+
+/// Lines of the text of a mapping.
+const MAX_MAPPING_LINES: usize = 200;
+
+/// How many fields of ours do not hold what the host wrote, bit for bit.
+fn changed_values(mapping: &Mapping) -> usize {
+    let changed =
+        |note: &&MappingNote| matches!(note.kind, NoteKind::FieldConverted | NoteKind::FieldDefaulted);
+    mapping.notes().iter().filter(changed).count()
+}
+
+/// What is not the same at the host, a line each.
+fn describe_mapping(mapping: &Mapping) -> String {
+    let notes = mapping.notes();
+    let mut lines: Vec<String> = notes.iter().take(MAX_MAPPING_LINES).map(|note| note.text.clone()).collect();
+    if notes.len() > MAX_MAPPING_LINES {
+        lines.push(format!("and {} more", notes.len() - MAX_MAPPING_LINES));
+    }
+    lines.join("\n")
 }

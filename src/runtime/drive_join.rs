@@ -127,6 +127,7 @@ impl JoinDriver {
                 });
                 EventKind::Admitted { peer, role, tick_rate_hz, application }
             }
+            PeerEvent::SchemaMapped(mapping) => EventKind::SchemaMapped(mapping),
             PeerEvent::JoinProgress { received, total } => EventKind::JoinProgress { received, total },
             PeerEvent::PeerJoined(info) => {
                 let entry = PeerEntry { info: info.clone(), state: SessionState::Live };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use theta_core::replication::Lifecycle;
+use theta_core::schema::Mapping;
 use theta_core::session::admission::InviteId;
 use theta_core::session::{Divergence, PeerInfo};
 use theta_core::types::{PeerId, Tick};
@@ -78,6 +79,8 @@ pub enum EventKind {
         /// The host application's bytes.
         application: Vec<u8>,
     },
+    /// Joined: the host has other components than ours; how its world is shown in ours.
+    SchemaMapped(Arc<Mapping>),
     /// Joined: the world is arriving.
     JoinProgress {
         /// Pieces here.

@@ -10,6 +10,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import ed25519  # noqa: E402
+import manifest  # noqa: E402
 import packed_input  # noqa: E402
 import theta_decode as theta  # noqa: E402
 import zstandard_frame  # noqa: E402
@@ -40,6 +41,9 @@ class Agreement(unittest.TestCase):
 
     def test_cores(self):
         self.agree("cores", lambda _, core: theta.decode_core(core))
+
+    def test_manifests(self):
+        self.agree("manifests", lambda _, data: manifest.decode_manifest(data))
 
     def test_packets(self):
         self.agree("packets", lambda _, packet: theta.decode_packet(packet))
@@ -221,6 +225,11 @@ class Hostile(unittest.TestCase):
             with self.subTest(vector["name"]):
                 data = bytes.fromhex(vector["hex"])
                 self.torment(lambda payload: packed_input.decode_input(payload, *head), data, seed)
+
+    def test_manifests(self):
+        for seed, vector in enumerate(vectors("manifests")):
+            with self.subTest(vector["name"]):
+                self.torment(manifest.decode_manifest, bytes.fromhex(vector["hex"]), seed)
 
     def test_packets(self):
         for vector in vectors("packets"):

@@ -160,7 +160,7 @@ TABLES = {
         "last_tick: uint, last_log: LogPosition, client_name: string, application: bytes"),
     "HostCertificate": (
         "document_id: Bytes32!, host_key: Bytes32!, authority_key: Bytes32!, term: uint, signature: Signature!"),
-    "RefusedCapability": "capability: Capability, reason: CapabilityReason = 1",
+    "RefusedCapability": "capability: CapabilityBit, reason: CapabilityReason = 1",
     "AcknowledgeCore": (
         "version: Version!, server_nonce: Bytes32!, session_id: Bytes16!, document_id: Bytes32!, host_key: Bytes32!, "
         "certificate: HostCertificate!, term: uint, session_epoch: ushort, schema_hash: ulong, capabilities: ulong, "
@@ -250,6 +250,10 @@ class Buffer:
         if kind in SCALARS:
             value = self.read(SCALARS[kind], at)
             return bool(value) if kind == "bool" else value
+        if kind == "CapabilityBit":
+            number = self.read("B", at)
+            need(number < 64, "capability")
+            return ENUMS["Capability"].get(number, number)
         if kind in ENUMS:
             return enum_name(kind, self.read("H" if kind in WIDE_ENUMS else "B", at))
         if kind in OPAQUE:
@@ -309,6 +313,8 @@ class Buffer:
             return None if place is None else self.table(kind, self.follow(place), depth + 1)
         if place is not None:
             return self.inline(kind, place)
+        if kind == "CapabilityBit":
+            return enum_name("Capability", default)
         if kind in ENUMS:
             return enum_name(kind, default)
         if kind == "bool":
@@ -524,7 +530,8 @@ def session_control(control):
     elif kind == "ResumeToken":
         at_most(value, 256, "resume token")
     elif kind == "Manifest":
-        need(value["part"] < value["part_count"] <= 4096, "manifest part")
+        need(value["part"] < value["part_count"] <= 16, "manifest part")
+        at_most(value["bytes"], 16_384, "manifest part")
     return {kind: value}
 
 

@@ -1,6 +1,6 @@
 //! A peer in Rust for LiveTableTests.cs: knows test.only_csharp from the table below and nothing of C#. It joins by the
 //! ticket it is given, and for each line `TICK LANES` prints what that tick (or a later one) holds, field by field.
-//! With `wrong` as a second argument one bound of the table is another.
+//! With `wrong` as a second argument one field of the table is of another kind.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -30,7 +30,7 @@ fn table(wrong: bool) -> Vec<(u16, &'static str, FieldKind)> {
         (4, "f64", F64(Range::new(-1e6, 1e6, 0.0001))),
         (5, "i16", int(IntType::I16, -30_000, 30_000)),
         (6, "i32", int(IntType::I32, -1_000_000, 1_000_000)),
-        (7, "u16", int(IntType::U16, 0, if wrong { 60_001 } else { 60_000 })),
+        (7, "u16", if wrong { Flags { bits: 16 } } else { int(IntType::U16, 0, 60_000) }),
         (8, "u64", int(IntType::U64, 0, 1_000_000_000_000_000)),
         (9, "flags", Flags { bits: 7 }),
         (10, "u32", int(IntType::U32, 0, 4_000_000_000)),

@@ -147,6 +147,7 @@ fn name_of(event: &EventKind) -> &'static str {
         EventKind::PeerLive(_) => "PEER_LIVE",
         EventKind::PeerLeft { .. } => "PEER_LEFT",
         EventKind::Admitted { .. } => "ADMITTED",
+        EventKind::SchemaMapped(_) => "SCHEMA_MAPPED",
         EventKind::JoinProgress { .. } => "JOIN_PROGRESS",
         EventKind::Lifecycle(Lifecycle::Spawned { .. }) => "ENTITY_SPAWNED",
         EventKind::Lifecycle(Lifecycle::Despawned { .. }) => "ENTITY_DESPAWNED",

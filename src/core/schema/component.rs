@@ -117,7 +117,17 @@ pub struct Component {
 
 impl Component {
     /// Checks a description.
-    pub fn freeze(mut desc: ComponentDesc) -> Result<Self, SchemaError> {
+    pub fn freeze(desc: ComponentDesc) -> Result<Self, SchemaError> {
+        Self::freeze_within(desc, MAX_STRUCT_BYTES)
+    }
+
+    /// Checks a description that another program made, without the layout of that program's struct: no memory of ours
+    /// is laid out by it, and fields in another order can need more padding than the other side has.
+    pub(super) fn freeze_foreign(desc: ComponentDesc) -> Result<Self, SchemaError> {
+        Self::freeze_within(desc, MAX_STRUCT_BYTES + MAX_FIELDS * 8)
+    }
+
+    fn freeze_within(mut desc: ComponentDesc, max_struct_bytes: usize) -> Result<Self, SchemaError> {
         let bad = |desc: &ComponentDesc, problem| SchemaError::BadComponent {
             component: desc.name.clone(),
             problem,
@@ -182,11 +192,11 @@ impl Component {
                 limit: MAX_LANES,
             });
         }
-        if placed.size_bytes > MAX_STRUCT_BYTES {
+        if placed.size_bytes > max_struct_bytes {
             return Err(SchemaError::OverLimit {
                 what: "bytes of an engine struct",
                 actual: placed.size_bytes,
-                limit: MAX_STRUCT_BYTES,
+                limit: max_struct_bytes,
             });
         }
         let packed =

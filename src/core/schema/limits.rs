@@ -30,3 +30,5 @@ pub const QUAT_BITS: core::ops::RangeInclusive<u8> = 4..=18;
 pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 /// Nesting of a manifest.
 pub const MAX_MANIFEST_DEPTH: usize = 8;
+/// Bytes of a compact manifest: what a peer with other components is sent, on a lane that has other things to carry.
+pub const MAX_COMPACT_BYTES: usize = 256 * 1024;

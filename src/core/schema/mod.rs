@@ -16,9 +16,12 @@
 //! | [`layout`] | the engine's C struct; rows to cells and back |
 //! | [`registry`] | the frozen schema and its hashes |
 //! | [`manifest`] | `schema_manifest.json`, written and parsed |
+//! | [`compact`] | the compact manifest, written and parsed |
+//! | [`reconcile`] | how a peer reads a host whose components differ |
 //! | [`declare`] | the macro for Rust components |
 //! | [`limits`] | every bound, in one table |
 
+pub mod compact;
 pub mod component;
 pub mod declare;
 pub mod field;
@@ -29,6 +32,7 @@ pub mod layout;
 pub mod limits;
 pub mod manifest;
 pub mod quantise;
+pub mod reconcile;
 pub mod registry;
 
 pub use component::{Component, ComponentDesc};
@@ -36,6 +40,7 @@ pub use field::{Authority, Cell, Diff, Field, FieldDesc, Predictor, Semantic, Va
 pub use id::component_id;
 pub use kind::{FieldKind, IntType, LaneShape, ListItem, Range};
 pub use layout::ComponentLayout;
+pub use reconcile::{Mapping, MappingNote, NoteKind};
 pub use registry::{ComponentIndex, ENTITY_COMPONENT, Registry, Schema, entity_field};
 
 use crate::types::ComponentId;

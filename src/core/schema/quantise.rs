@@ -152,7 +152,7 @@ pub(crate) fn read_int(ty: IntType, bytes: &[u8]) -> i128 {
     }
 }
 
-fn quantise_int(value: i128, min: i128, max: i128) -> (u64, Outcome) {
+pub(super) fn quantise_int(value: i128, min: i128, max: i128) -> (u64, Outcome) {
     let inside = value.clamp(min, max);
     ((inside - min) as u64, if inside == value { Outcome::Exact } else { Outcome::Clamped })
 }

@@ -62,7 +62,15 @@ impl Registry {
         if desc.name == ENTITY_COMPONENT {
             return Err(SchemaError::BadComponent { component: desc.name, problem: "this name is built in" });
         }
-        let component = Component::freeze(desc)?;
+        self.add_frozen(Component::freeze(desc)?)
+    }
+
+    /// Checks a component of another program and adds it; see [`Component::freeze_foreign`].
+    pub(super) fn add_foreign(&mut self, desc: ComponentDesc) -> Result<ComponentId, SchemaError> {
+        self.add_frozen(Component::freeze_foreign(desc)?)
+    }
+
+    fn add_frozen(&mut self, component: Component) -> Result<ComponentId, SchemaError> {
         let id = component.id;
         insert(&mut self.components, component)?;
         // One place is the built-in component's.
@@ -177,6 +185,14 @@ impl Schema {
     /// The canonical `schema_manifest.json`.
     pub fn manifest(&self) -> String {
         super::manifest::write(self)
+    }
+
+    /// The compact manifest: what a peer with other components decodes by.
+    ///
+    /// # Errors
+    /// [`SchemaError::OverLimit`] when it has more bytes than a peer takes.
+    pub fn compact_manifest(&self) -> Result<Vec<u8>, SchemaError> {
+        super::compact::write(self)
     }
 }
 

@@ -6,12 +6,12 @@
 //!
 //! Called by the host and peer machines. Nothing here keeps state, sends or waits.
 
-use crate::schema::Schema;
+use crate::schema::{ENTITY_COMPONENT, Schema, reconcile};
 use crate::wire::codes::{CapabilityReason, DisconnectCode};
 use crate::wire::message::{
-    AcknowledgeCore, Admission, BindingKind, Capability, ComponentLayout, CompressionKind, HostCertificate,
-    RefusedCapability, Role, SecurityMode, SessionAcknowledge, SessionConfirm, SessionHello, TransportKind,
-    Version, WireEnum,
+    AcknowledgeCore, Admission, BindingKind, Capability, CapabilityBit, ComponentLayout, CompressionKind,
+    HostCertificate, RefusedCapability, Role, SecurityMode, SessionAcknowledge, SessionConfirm, SessionHello,
+    TransportKind, Version, WireEnum,
 };
 
 use super::admission::{AdmissionState, InviteGrant};
@@ -52,6 +52,8 @@ pub struct Agreement {
     pub host_key: [u8; 32],
     /// The host's term: a client keeps the highest it has seen for a document.
     pub term: u32,
+    /// The schema hash of the link, which is the host's.
+    pub schema_hash: u64,
 }
 
 /// What the host brings to every handshake.
@@ -92,6 +94,8 @@ pub struct Offer {
     pub application: Vec<u8>,
     transcript: [u8; 32],
     client_statement: Statement<ClientProof>,
+    /// The client was built with other components: it decodes by the host's manifest.
+    pub needs_manifest: bool,
 }
 
 /// The host answers a hello: an offer to remember and the acknowledgement to send.
@@ -105,7 +109,7 @@ pub fn answer_hello(
 ) -> Result<(Offer, SessionAcknowledge), Closing> {
     let version = agree_version(hello.version)?;
     check_transport(hello, binding.kind)?;
-    check_schema(schema, hello)?;
+    let needs_manifest = !check_schema(schema, hello)?;
     if hello.security_modes & SecurityMode::Transport.bit() as u32 == 0 {
         return Err(Closing::new(DisconnectCode::SecurityFloor));
     }
@@ -124,6 +128,7 @@ pub fn answer_hello(
         epoch: 1,
         host_key: terms.identity.public_key(),
         term: terms.certificate.term,
+        schema_hash: schema.hash(),
     };
     let core = AcknowledgeCore {
         version,
@@ -154,6 +159,7 @@ pub fn answer_hello(
         client_name: hello.client_name.clone(),
         application: hello.application.clone(),
         transcript,
+        needs_manifest,
         client_statement: client_statement(&transcript, &signature),
     };
     Ok((offer, SessionAcknowledge { core, signature }))
@@ -314,7 +320,6 @@ pub fn client_hello(
 /// The client checks who answered and what was agreed: the agreement and the proof to send.
 pub fn check_acknowledge(
     terms: &ClientTerms,
-    schema: &Schema,
     hello_bytes: &[u8],
     acknowledge: &SessionAcknowledge,
     binding: &Binding,
@@ -337,9 +342,6 @@ pub fn check_acknowledge(
     }
     if core.version.major != Version::CURRENT.major || core.version > Version::CURRENT {
         return Err(Closing::because(DisconnectCode::VersionMismatch, versions(core.version)));
-    }
-    if core.schema_hash != schema.hash() {
-        return Err(Closing::new(DisconnectCode::SchemaMismatch));
     }
     if core.security_mode != SecurityMode::Transport {
         return Err(Closing::new(DisconnectCode::SecurityFloor));
@@ -373,6 +375,7 @@ pub fn check_acknowledge(
         epoch: core.session_epoch,
         host_key: core.host_key,
         term: core.term,
+        schema_hash: core.schema_hash,
     };
     let signature = terms.identity.sign(&client_statement(&transcript, &acknowledge.signature));
     let admission = admission_of(terms, &transcript);
@@ -494,13 +497,13 @@ fn agree_capabilities(asked: u64, compression: CompressionKind) -> (u64, Vec<Ref
     if compression == CompressionKind::None {
         granted &= !Capability::Compression.bit();
     }
-    let refused = Capability::ALL
-        .iter()
-        .copied()
-        .filter(|capability| asked & !granted & capability.bit() != 0)
+    // Each bit has its answer, also one that only a newer client knows.
+    let refused = (0..u64::BITS as u8)
+        .filter(|number| (asked & !granted) >> number & 1 == 1)
+        .filter_map(|number| CapabilityBit::from_number(number).ok())
         .map(|capability| {
             let reason = match capability {
-                Capability::Compression => CapabilityReason::MissingDictionary,
+                CapabilityBit::Known(Capability::Compression) => CapabilityReason::MissingDictionary,
                 _ => CapabilityReason::NotSupported,
             };
             RefusedCapability { capability, reason }
@@ -509,22 +512,28 @@ fn agree_capabilities(asked: u64, compression: CompressionKind) -> (u64, Vec<Ref
     (granted, refused)
 }
 
-/// Differing components that a refusal names; of the rest it gives the number.
-const NAMED: usize = 6;
-
-/// Compares component by component, so that a refusal can name what differs.
-fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
+/// Compares component by component. True when both have the same ones; false when they differ and the client has to
+/// decode by the host's manifest. Which fields differ, and whether they can be reconciled, only the client can tell:
+/// it has both.
+///
+/// # Errors
+/// What no manifest can bridge, by name: another built-in component, or nothing in common.
+fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<bool, Closing> {
     if hello.schema_hash == schema.hash() {
-        return Ok(());
+        return Ok(true);
     }
     let mut differences = Vec::new();
+    let (mut in_common, mut is_known) = (0, false);
     for ours in schema.components() {
+        let is_built_in = ours.name() == ENTITY_COMPONENT;
         match hello.components.iter().find(|theirs| theirs.id == ours.id) {
             None => differences.push(format!("{:?} is missing at the peer", ours.name())),
             Some(theirs) if theirs.layout_hash != ours.layout_hash => {
                 differences.push(format!("{:?} has other fields", ours.name()));
+                in_common += usize::from(!is_built_in);
             }
-            Some(_) => {}
+            Some(_) if is_built_in => is_known = true,
+            Some(_) => in_common += 1,
         }
     }
     for theirs in &hello.components {
@@ -533,13 +542,13 @@ fn check_schema(schema: &Schema, hello: &SessionHello) -> Result<(), Closing> {
             differences.push(format!("{:?} is missing at the host", theirs.name));
         }
     }
-    let more = differences.len().saturating_sub(NAMED);
-    differences.truncate(NAMED);
-    if more > 0 {
-        differences.push(format!("and {more} more"));
+    // Who has no components of its own, or a host without any, shares nothing and misses nothing.
+    let nothing_to_share = hello.components.len() <= 1 || schema.components().len() <= 1;
+    if is_known && (in_common > 0 || nothing_to_share) && !differences.is_empty() {
+        return Ok(false);
     }
     if differences.is_empty() {
         differences.push("the hashes differ although the listed components agree".to_owned());
     }
-    Err(Closing::because(DisconnectCode::SchemaMismatch, differences.join(", ")))
+    Err(Closing::because(DisconnectCode::SchemaMismatch, reconcile::list(differences)))
 }

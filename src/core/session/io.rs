@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::mutants::{Mutant, Mutants};
 use crate::replication::Lifecycle;
+use crate::schema::Mapping;
 use crate::types::{ComponentId, Lane, PeerId, Tick};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::message::{BindingKind, Role};
@@ -292,6 +293,9 @@ pub enum PeerEvent {
         /// Application bytes of the host.
         application: Vec<u8>,
     },
+    /// The host has other components than ours: how its world is read, and what became of what differs. Told once,
+    /// between [`PeerState::Admitted`] and the world.
+    SchemaMapped(Arc<Mapping>),
     /// The join snapshot advanced.
     JoinProgress {
         /// Pieces here.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::versions;
 use crate::replication::Lifecycle;
 use crate::schema::Schema;
 use crate::types::{EntityId, Tick};
@@ -92,8 +93,15 @@ impl PeerChecker {
         Ok(())
     }
 
-    /// A published frame, after its lifecycle events: in order, and the host's state of that tick.
-    pub fn on_frame(&mut self, frame: &Frame, truth: &Truth, schema: &Schema) -> Result<(), String> {
+    /// A published frame, after its lifecycle events: in order, and the host's state of that tick, as a build with the
+    /// components of `shown` sees it.
+    pub fn on_frame(
+        &mut self,
+        frame: &Frame,
+        truth: &Truth,
+        schema: &Schema,
+        shown: &Schema,
+    ) -> Result<(), String> {
         if frame.tick <= self.newest {
             return Err(format!("{} published after {}", frame.tick, self.newest));
         }
@@ -104,6 +112,15 @@ impl PeerChecker {
         };
         if self.corrupted {
             return Ok(());
+        }
+        if shown.hash() != schema.hash() {
+            let is_due = frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) || frame.fold() != host.fold();
+            let found = if is_due { versions::compare(host, schema, frame, shown) } else { None };
+            return match found {
+                Some(difference) => Err(format!("{}: in another build, {difference}", frame.tick)),
+                None if frame.fold() != host.fold() => Err(format!("{}: another fold", frame.tick)),
+                None => Ok(()),
+            };
         }
         if frame.fold() != host.fold() {
             return Err(format!("{}: {}", frame.tick, first_difference(host, frame, schema)));

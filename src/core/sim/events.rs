@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::network::End;
-use super::run::Simulation;
+use super::run::{Player, Simulation};
 use crate::session::{HostCommand, HostEvent, Peer, PeerEvent, PeerOutput};
 use crate::types::PeerId;
 use crate::wire::codes::DisconnectCode;
@@ -132,12 +132,19 @@ impl Simulation {
                     return Err(format!("admitted as {role:?}"));
                 }
             }
+            PeerEvent::SchemaMapped(mapping) => {
+                self.count("event schema mapped");
+                for note in mapping.notes() {
+                    self.count(&format!("mapping {:?}", note.kind));
+                }
+            }
             PeerEvent::JoinProgress { .. } => self.count("event join progress"),
             PeerEvent::PeerJoined(_) => self.count("event roster joined"),
             PeerEvent::PeerLeft { .. } => self.count("event roster left"),
             PeerEvent::Frame(frame) => {
                 let schema = self.engine.schema();
-                self.players[index].checker.on_frame(&frame, &self.truth, schema)?;
+                let Player { checker, schema: shown, .. } = &mut self.players[index];
+                checker.on_frame(&frame, &self.truth, schema, shown)?;
                 *newest = Some(frame);
             }
             PeerEvent::Lifecycle(change) => self.players[index].checker.on_lifecycle(&change)?,

@@ -72,7 +72,7 @@ impl Simulation {
             idle_timeout_ms: 5000,
         };
         let local = player.local(self.now);
-        let schema = Arc::clone(self.engine.schema());
+        let schema = Arc::clone(&player.schema);
         let mut machine = Peer::new(config, schema, local, self.rng.bytes_32(), None);
         #[cfg(feature = "mutants")]
         machine.set_mutant(self.plan.mutant);
@@ -91,6 +91,7 @@ impl Simulation {
         player.machine = Some(machine);
         self.host.handle(self.now, link, opened(1150));
         self.count("incident join");
+        self.count(&format!("build {:?}", self.plan.builds[index]));
         self.drain_host();
         self.drain_player(index);
     }

@@ -12,6 +12,7 @@
 //! | [`engine`] | the simulated application on the host |
 //! | [`checker`] | the invariants |
 //! | [`run`] | the loop |
+//! | [`versions`] | peers of other builds |
 //! | `events` | what the machines report |
 //! | `incidents` | what happens to players: joins, pauses, crashes, kicks |
 
@@ -23,6 +24,7 @@ pub mod network;
 pub mod plan;
 pub mod rng;
 pub mod run;
+pub mod versions;
 
 pub use plan::Plan;
 pub use run::{Outcome, run};

@@ -2,6 +2,7 @@
 
 use super::network::Conditions;
 use super::rng::Rng;
+use super::versions::Build;
 
 /// Simulated ticks of one run: 20 s at 90 Hz.
 pub const RUN_TICKS: u32 = 1800;
@@ -33,6 +34,8 @@ pub struct Plan {
     pub incident_ppm: u32,
     /// One bit of a peer's idle column flips at this tick: (peer index, tick).
     pub corruption: Option<(u32, u32)>,
+    /// Which build each peer is.
+    pub builds: Vec<Build>,
     /// The planted bug, where the build has one.
     #[cfg(feature = "mutants")]
     pub mutant: Option<crate::mutants::Mutant>,
@@ -61,6 +64,11 @@ impl Plan {
             links,
             incident_ppm: if fair { 0 } else { rng.between(200, 2_000) as u32 },
             corruption: None,
+            // Drawn apart: everything else of a seed stays what it is.
+            builds: {
+                let mut rng = Rng::new(seed ^ 0x6275_696c_6473);
+                (0..peers).map(|_| Build::draw(&mut rng)).collect()
+            },
             #[cfg(feature = "mutants")]
             mutant: None,
         }

@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::network::{Arrival, Conditions, End, Fault, Network};
 use super::plan::{Plan, TICK_US};
 use super::rng::Rng;
+use crate::schema::Schema;
 use crate::session::genesis::Genesis;
 use crate::session::handshake::OpenDoor;
 use crate::session::input::InputSample;
@@ -46,6 +47,8 @@ pub(super) struct Player {
     pub(super) checker: PeerChecker,
     pub(super) slot: Option<PeerId>,
     pub(super) role: Role,
+    /// The components of its build.
+    pub(super) schema: Arc<Schema>,
     pub(super) identity: Identity,
     /// Its clock is `now * (1 + skew) + offset`.
     pub(super) skew_ppm: i64,
@@ -103,7 +106,10 @@ impl Simulation {
         host.set_unix_time(UNIX_S);
         #[cfg(feature = "mutants")]
         host.set_mutant(plan.mutant);
-        let players = (0..plan.peers).map(|index| Self::player(index, &mut rng)).collect();
+        let players = plan.builds.iter().zip(0..plan.peers);
+        let players = players
+            .map(|(build, index)| Self::player(index, build.schema(engine.schema()), &mut rng))
+            .collect();
         Self {
             network: Network::new(rng.fork()),
             rng,
@@ -121,13 +127,14 @@ impl Simulation {
         }
     }
 
-    fn player(index: u32, rng: &mut Rng) -> Player {
+    fn player(index: u32, schema: Arc<Schema>, rng: &mut Rng) -> Player {
         Player {
             index,
             machine: None,
             link: LinkId(0),
             checker: PeerChecker::default(),
             slot: None,
+            schema,
             role: if index % 4 == 3 { Role::Viewer } else { Role::Editor },
             identity: Identity::from_seed(&rng.bytes_32()),
             skew_ppm: rng.between(0, 400) as i64 - 200,

@@ -60,6 +60,10 @@ pub const MAX_SNAPSHOT_CHUNKS: usize = 65_536;
 /// Parts of one tick's delta, and of one manifest.
 pub const MAX_PARTS: usize = 4096;
 /// Bytes of a `StateAck` mask: 1024 packets in flight.
+pub const MAX_MANIFEST_PARTS: usize = 16;
+/// See [`TABLE`].
+pub const MAX_MANIFEST_PART_BYTES: usize = 16_384;
+/// See [`TABLE`].
 pub const MAX_ACK_MASK_BYTES: usize = 128;
 /// Chunks in one hash report or one request for details.
 pub const MAX_HASH_CHUNKS: usize = 1024;
@@ -150,7 +154,13 @@ pub const TABLE: &[Limit] = &[
     row("MAX_ARCHETYPES", MAX_ARCHETYPES as u64, "Archetype definitions in one message."),
     row("MAX_ARCHETYPE_COMPONENTS", MAX_ARCHETYPE_COMPONENTS as u64, "Components of one archetype."),
     row("MAX_SNAPSHOT_CHUNKS", MAX_SNAPSHOT_CHUNKS as u64, "Chunks of one snapshot."),
-    row("MAX_PARTS", MAX_PARTS as u64, "Parts of one tick's delta, and of one manifest."),
+    row("MAX_PARTS", MAX_PARTS as u64, "Parts of one tick's delta."),
+    row("MAX_MANIFEST_PARTS", MAX_MANIFEST_PARTS as u64, "Parts of one compact manifest."),
+    row(
+        "MAX_MANIFEST_PART_BYTES",
+        MAX_MANIFEST_PART_BYTES as u64,
+        "Bytes of one part of a compact manifest.",
+    ),
     row("MAX_ACK_MASK_BYTES", MAX_ACK_MASK_BYTES as u64, "Bytes of a StateAck mask."),
     row("MAX_HASH_CHUNKS", MAX_HASH_CHUNKS as u64, "Chunks in one hash report or request for details."),
     row("MAX_COLUMN_HASHES", MAX_COLUMN_HASHES as u64, "Column hashes in one hash report."),

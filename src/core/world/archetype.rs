@@ -54,6 +54,20 @@ pub struct Archetype {
 impl Archetype {
     /// The archetype of these components (ascending, without the built-in one).
     pub fn new(id: ArchetypeId, components: &[ComponentIndex], schema: &Schema) -> Result<Self, WorldError> {
+        Self::check(id, components, schema)?;
+        let archetype = Self::of_view(id, components, schema);
+        if archetype.columns.len() > MAX_COLUMNS {
+            return Err(WorldError::OverLimit { what: "fields of an entity", limit: MAX_COLUMNS });
+        }
+        let row_bits: usize = archetype.columns.iter().map(|shape| shape.kind.max_packed_bits() + 2).sum();
+        // The entity's id stands in front of its values.
+        if (row_bits + 128).div_ceil(8) > MAX_ROW_BYTES {
+            return Err(WorldError::OverLimit { what: "packed bytes of an entity", limit: MAX_ROW_BYTES });
+        }
+        Ok(archetype)
+    }
+
+    fn check(id: ArchetypeId, components: &[ComponentIndex], schema: &Schema) -> Result<(), WorldError> {
         let bad = |problem| WorldError::BadArchetype { id: id.0, problem };
         if components.len() > MAX_COMPONENTS_PER_ENTITY {
             return Err(WorldError::OverLimit {
@@ -64,21 +78,28 @@ impl Archetype {
         if !components.is_sorted_by(|a, b| a < b) {
             return Err(bad("its components are not in ascending order"));
         }
+        for index in components {
+            if schema.get(*index).is_none() {
+                return Err(bad("it names a component the schema has not"));
+            }
+            if *index == schema.entity_component() {
+                return Err(bad("it names the built-in component"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a peer sees of an archetype of the host's: these components of its own (ascending, without the built-in
+    /// one, all of them in the schema). Its rows are read and never packed, so their size has no limit of its own.
+    pub(crate) fn of_view(id: ArchetypeId, components: &[ComponentIndex], schema: &Schema) -> Self {
         let entity_component = schema.entity_component();
         let mut columns = Vec::new();
         let mut first_columns = Vec::with_capacity(components.len());
-        let mut row_bits = 0;
         for index in core::iter::once(&entity_component).chain(components) {
-            let component =
-                schema.get(*index).ok_or_else(|| bad("it names a component the schema has not"))?;
-            if *index == entity_component && !columns.is_empty() {
-                return Err(bad("it names the built-in component"));
-            }
             if !columns.is_empty() {
                 first_columns.push(columns.len() as u16);
             }
-            for (field_index, field) in component.fields.iter().enumerate() {
-                row_bits += field.desc.kind.max_packed_bits() + 2;
+            for (field_index, field) in schema.component(*index).fields.iter().enumerate() {
                 columns.push(ColumnShape {
                     component: *index,
                     field: field_index as u16,
@@ -89,20 +110,13 @@ impl Archetype {
                 });
             }
         }
-        if columns.len() > MAX_COLUMNS {
-            return Err(WorldError::OverLimit { what: "fields of an entity", limit: MAX_COLUMNS });
-        }
-        // The entity's id stands in front of its values.
-        if (row_bits + 128).div_ceil(8) > MAX_ROW_BYTES {
-            return Err(WorldError::OverLimit { what: "packed bytes of an entity", limit: MAX_ROW_BYTES });
-        }
-        Ok(Self {
+        Self {
             id,
             components: components.into(),
             columns: columns.into(),
             first_columns: first_columns.into(),
             entity_component,
-        })
+        }
     }
 
     /// The first column of a component, if the archetype has it.

@@ -15,6 +15,7 @@
 //! | [`staged`] | engine rows quantised on any thread |
 //! | [`state`] | the host's world |
 //! | [`frame`] | one tick of all chunks, read by engines |
+//! | [`translate`] | a host's frames as frames of other components |
 //! | [`hash`] | column, chunk and tick hashes |
 //! | [`limits`] | every bound, in one table |
 
@@ -31,6 +32,7 @@ pub mod state;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod translate;
 
 pub use archetype::{Archetype, ArchetypeDef, ArchetypeId, ArchetypeTable, ColumnShape};
 pub use chunk::Chunk;
@@ -39,6 +41,7 @@ pub use frame::{EntityRow, Frame, RowRef};
 pub use limits::WorldLimits;
 pub use staged::{StagedWrite, WriteOrigin, WriteReport};
 pub use state::{SealedTick, SpawnDesc, World};
+pub use translate::Translator;
 
 use crate::schema::SchemaError;
 use crate::types::{ComponentId, EntityId, Tick};

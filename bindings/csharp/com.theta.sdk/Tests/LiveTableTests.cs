@@ -82,14 +82,14 @@ namespace Theta.Tests
             }
         }
 
-        /// <summary>One field of the table has another step: the host says so, and names the component.</summary>
+        /// <summary>A field of the table is of another kind: it is named.</summary>
         [Test]
-        public void APeerWithAWrongTableIsToldWhichComponent([Values("THETA_CPP_PEER", "THETA_RUST_PEER")] string language)
+        public void APeerWithAWrongTableIsToldWhichField([Values("THETA_CPP_PEER", "THETA_RUST_PEER")] string language)
         {
             using (Loopback link = new Loopback(Register).Live())
             using (PeerProgram program = new PeerProgram(Program(language), link.Host.Ticket() + " wrong"))
             {
-                StringAssert.Contains("\"test.only_csharp\"", program.AskInVain(link, "1 " + _component.Lanes));
+                StringAssert.Contains("\"test.only_csharp.", program.AskInVain(link, "1 " + _component.Lanes));
             }
         }
 

@@ -13,6 +13,7 @@ use super::super::handshake::{Grant, Offer};
 use super::super::heart::Heart;
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
 use super::super::role::{may_send, travels_on};
+use super::asked::Asked;
 use super::inputs::Inputs;
 use super::refusal::Refusals;
 use super::sync::Sync;
@@ -49,6 +50,9 @@ pub(super) struct HostLink {
     pub(super) courier: Courier,
     pub(super) heart: Heart,
     sync: Sync,
+    pub(super) asked: Asked,
+    /// The peer was built with other components.
+    pub(super) needs_manifest: bool,
     pub(super) inputs: Inputs,
     pub(super) refusals: Refusals,
     scratch: Vec<u8>,
@@ -66,6 +70,8 @@ impl HostLink {
             courier: Courier::new(compressor),
             heart: Heart::new(now, config.idle_timeout_ms),
             sync: Sync::default(),
+            asked: Asked::default(),
+            needs_manifest: false,
             inputs: Inputs::default(),
             refusals: Refusals::new(now),
             scratch: Vec::new(),
@@ -274,7 +280,10 @@ impl HostLink {
             Message::SessionControl(control) => self.control(common, control),
             Message::StateAck(ack) => self.state_ack(common, &ack),
             Message::StateHashReport(report) => self.hash_report(common, &report),
-            Message::NackRequest(request) => self.nack(common, &request),
+            Message::NackRequest(request) => {
+                self.nack(common, now, lane, sequence, &request);
+                Ok(())
+            }
             Message::InputPredictiveState(input) => self.input(common, sequence, &input),
             // Known, allowed, and for parts of the protocol this host does not offer: it says so.
             other => {

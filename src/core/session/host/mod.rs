@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `mod` | the machine, commands, membership |
 //! | `config` | how it behaves |
+//! | `asked` | what a peer lacks and asks for: chunks, archetypes, the manifest |
 //! | `link` | one link: stages, what a peer may send |
 //! | `welcome` | hello, confirmation, a place, admission |
 //! | `inputs` | a member's input |
 //! | `refusal` | what is answered with a signed reason |
 //! | `sync` | snapshots, deltas, acknowledgements, hashes and repair |
 
+mod asked;
 mod config;
 mod inputs;
 mod link;
@@ -39,6 +41,7 @@ use super::handshake::HostTerms;
 use super::io::{HostCommand, HostEvent, HostOutput, LinkId, LinkInput, PeerInfo};
 use super::keys::{Entropy, certify_host};
 use super::ticket::Pin;
+use asked::Manifest;
 pub use config::HostConfig;
 use link::HostLink;
 
@@ -76,6 +79,8 @@ pub struct LinkStatistics {
 pub(super) struct Common {
     pub config: HostConfig,
     pub schema: Arc<Schema>,
+    /// For peers with other components; `None` when it has more bytes than one takes.
+    pub manifest: Option<Arc<Manifest>>,
     pub terms: HostTerms,
     pub entropy: Entropy,
     pub now_unix_s: u64,
@@ -167,6 +172,7 @@ impl Host {
             dictionary_hash: compressor().map_or(0, |compressor| compressor.dictionary_hash()),
         };
         let common = Common {
+            manifest: Manifest::new(&schema).ok().map(Arc::new),
             replication: HostReplication::new(Arc::clone(&schema), HostLimits::default()),
             admission: core::mem::take(&mut config.admission),
             mutants: Mutants::NONE,

@@ -8,8 +8,8 @@ use crate::replication::{ArchetypeDef, ChunkHashes, Difference, Scope, Verdict, 
 use crate::types::{ChunkId, Lane, Tick, Time};
 use crate::wire::codes::DisconnectCode;
 use crate::wire::message::{
-    ArchetypeDefinition, ComponentDelta, DeltaMode, HashDetailsRequest, Message, NackKind, NackRequest,
-    SessionControl, SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
+    ArchetypeDefinition, ComponentDelta, DeltaMode, HashDetailsRequest, Message, SessionControl,
+    SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
 };
 
 use super::super::closing::Closing;
@@ -344,24 +344,10 @@ impl HostLink {
         self.sync().0.check = Check::Repairing { snapshot, tick: common.newest_tick };
         Ok(())
     }
-
-    /// The peer cannot decode some chunks: it gets them whole.
-    pub(super) fn nack(&mut self, common: &mut Common, request: &NackRequest) -> Result<(), Closing> {
-        if request.kind != NackKind::SnapshotChunks {
-            return Err(Closing::because(
-                DisconnectCode::ProtocolViolation,
-                "a request for what this host does not send",
-            ));
-        }
-        for chunk in &request.ids {
-            common.replication.reset_chunk(self.key(), ChunkId(*chunk));
-        }
-        Ok(())
-    }
 }
 
 /// Definitions in as many messages as they need.
-fn batches(archetypes: &[ArchetypeDef]) -> Vec<Vec<ArchetypeDefinition>> {
+pub(super) fn batches(archetypes: &[ArchetypeDef]) -> Vec<Vec<ArchetypeDefinition>> {
     let mut batches: Vec<Vec<ArchetypeDefinition>> = Vec::new();
     let mut bytes = 0;
     for archetype in archetypes {

@@ -39,6 +39,11 @@ impl HostLink {
         let binding = binding.for_transcript(common.mutants);
         let (offer, acknowledge) =
             answer_hello(&common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
+        if offer.needs_manifest && common.manifest.is_none() {
+            let detail = "The components differ, and those of the host are too many to be told";
+            return Err(Closing::because(DisconnectCode::SchemaMismatch, detail));
+        }
+        self.needs_manifest = offer.needs_manifest;
         self.stage = Stage::AwaitConfirm(Box::new(offer));
         self.send(common, Lane::Control, &Message::SessionAcknowledge(acknowledge));
         Ok(())
@@ -124,6 +129,9 @@ impl HostLink {
         self.heart = Heart::new(now, common.config.idle_timeout_ms);
         self.stage = Stage::Loading(info.clone());
         self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Admitted(admitted)));
+        if self.needs_manifest {
+            self.send_manifest(common, &[]);
+        }
         self.courier.open_lane(Lane::Replication);
         common.event(HostEvent::PeerJoined(info.clone()));
         common.announcements.push_back(Announcement::Joined(info));

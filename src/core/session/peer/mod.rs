@@ -5,10 +5,12 @@
 //! | `mod` | the machine, its configuration, handshake |
 //! | `control` | what the host says besides state |
 //! | `inputs` | our input |
+//! | `layout` | a host with other components: its manifest, and its world shown in ours |
 //! | `sync` | snapshots, deltas, acknowledgements and hashes |
 
 mod control;
 mod inputs;
+mod layout;
 mod sync;
 
 use std::collections::VecDeque;
@@ -32,6 +34,7 @@ use super::io::{Binding, LinkInput, PeerEvent, PeerOutput, PeerState};
 use super::keys::Entropy;
 use super::role::travels_on;
 use inputs::Inputs;
+use layout::Layout;
 use sync::Sync;
 
 /// How a peer behaves.
@@ -89,6 +92,7 @@ pub struct Peer {
     heart: Heart,
     tick_clock: TickClock,
     replica: Replica,
+    layout: Layout,
     sync: Sync,
     inputs: Inputs,
     confirmed: Tick,
@@ -134,6 +138,7 @@ impl Peer {
             role: Role::Viewer,
             courier: Courier::new(compressor),
             tick_clock: TickClock::new(90),
+            layout: Layout::default(),
             sync: Sync::default(),
             inputs: Inputs::default(),
             confirmed: Tick::ZERO,
@@ -217,6 +222,7 @@ impl Peer {
                     };
                     self.send(Lane::Control, &Message::Heartbeat(heartbeat));
                 }
+                self.await_manifest(now);
             }
         }
         self.flush(now);
@@ -228,7 +234,7 @@ impl Peer {
         match self.state {
             PeerState::Closed => None,
             PeerState::Connecting | PeerState::Handshake => Some(self.deadline),
-            _ => Some(self.heart.next_wake().min(self.sync.next_wake())),
+            _ => Some(self.heart.next_wake().min(self.sync.next_wake()).min(self.layout.next_wake())),
         }
     }
 
@@ -285,7 +291,6 @@ impl Peer {
                 let Some(binding) = self.binding else { return Ok(()) };
                 let (agreement, confirm) = check_acknowledge(
                     &self.config.terms,
-                    &self.schema,
                     &self.hello,
                     &acknowledge,
                     &binding.for_transcript(self.mutants),
@@ -294,8 +299,9 @@ impl Peer {
                 )?;
                 self.send(Lane::Control, &Message::SessionConfirm(confirm));
                 let compress = agreement.compression != CompressionKind::None;
-                self.courier.agree_outgoing(agreement.epoch, self.schema.hash(), compress);
-                self.courier.await_incoming(agreement.epoch, self.schema.hash());
+                self.courier.agree_outgoing(agreement.epoch, agreement.schema_hash, compress);
+                self.courier.await_incoming(agreement.epoch, agreement.schema_hash);
+                self.layout = Layout::of(agreement.schema_hash, self.schema.hash());
                 self.tick_clock = TickClock::new(agreement.tick_rate_hz);
                 self.agreement = Some(agreement);
                 Ok(())
@@ -310,6 +316,9 @@ impl Peer {
             _ if in_handshake => Err(unexpected(raw.message_type)),
             other if !travels_on(other.message_type(), lane) => {
                 Err(Closing::misplaced(other.message_type(), lane))
+            }
+            Message::SessionControl(SessionControl::Manifest(part)) if admitted && lane == Lane::Control => {
+                self.manifest(now, part)
             }
             Message::SessionControl(control) => self.control(lane, control),
             Message::Heartbeat(heartbeat) if admitted => {
@@ -335,9 +344,9 @@ impl Peer {
         }
     }
 
-    /// The application has loaded its level: the world may come. Without effect in any other state than admitted.
+    /// The application has loaded its level: the world may come, as soon as the host's components are known. Without effect in any other state than admitted.
     pub fn loaded(&mut self) {
-        if self.state == PeerState::Admitted {
+        if self.state == PeerState::Admitted && !self.layout.keep_loaded() {
             self.send(Lane::Control, &Message::SessionControl(SessionControl::Loaded));
             self.enter(PeerState::Joining);
         }

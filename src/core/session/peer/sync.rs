@@ -1,6 +1,8 @@
 //! The peer's side of replication: what arrives is staged in the replica, what was applied is acknowledged, and the
 //! hash of complete ticks is reported.
 
+use std::collections::BTreeMap;
+
 use crate::replication::{ArchetypeDef, PartOutcome, SnapshotProgress, ack::AckTracker};
 use crate::types::{Lane, Tick, Time};
 use crate::wire::codes::DisconnectCode;
@@ -8,6 +10,8 @@ use crate::wire::message::{
     ArchetypeDefinition, ChunkDetail, ComponentDelta, HashDetailsRequest, Message, NackKind, NackRequest,
     SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
 };
+
+use crate::world::ArchetypeId;
 
 use super::super::closing::Closing;
 use super::super::io::{PeerEvent, PeerState};
@@ -23,6 +27,10 @@ const SNAPSHOT_ACK_INTERVAL_US: u64 = 50_000;
 const NACK_INTERVAL_US: u64 = 50_000;
 /// Chunks asked for in one request.
 const MAX_NACKED_CHUNKS: usize = 256;
+/// A definition that does not come for this long is asked for, again and again.
+const ARCHETYPE_PATIENCE_US: u64 = 500_000;
+/// Archetypes under watch: a host may name any.
+const MAX_MISSING_ARCHETYPES: usize = 256;
 /// Chunks whose hashes fit one report.
 const MAX_DETAILS: usize = 1024;
 
@@ -41,6 +49,8 @@ pub(super) struct Sync {
     ticks_complete: u64,
     last_reported: Tick,
     nacked_at: Option<Time>,
+    /// Archetypes that changes have named and nobody has defined, with the time since when, or of the last request.
+    missing_archetypes: BTreeMap<ArchetypeId, Time>,
     repairs: u64,
 }
 
@@ -68,6 +78,9 @@ impl Peer {
             .iter()
             .map(|definition| ArchetypeDef { id: definition.id, components: definition.components.clone() })
             .collect();
+        definitions.iter().for_each(|definition| {
+            self.sync.missing_archetypes.remove(&ArchetypeId(definition.id));
+        });
         self.replica
             .add_archetypes(&definitions)
             .map_err(|error| Closing::because(DisconnectCode::ProtocolViolation, error))
@@ -139,7 +152,8 @@ impl Peer {
                 }
             }
             PartOutcome::Stale => {}
-            PartOutcome::Missing { chunks, .. } => {
+            PartOutcome::Missing { chunks, archetypes } => {
+                self.lack_archetypes(now, &archetypes);
                 let due = self.sync.nacked_at.is_none_or(|at| now.since_us(at) >= NACK_INTERVAL_US);
                 if due && !chunks.is_empty() {
                     self.sync.nacked_at = Some(now);
@@ -153,12 +167,35 @@ impl Peer {
         Ok(())
     }
 
+    /// Definitions travel on a lane of their own and come a little later than what names them. One that does not come
+    /// is asked for.
+    fn lack_archetypes(&mut self, now: Time, archetypes: &[ArchetypeId]) {
+        let missing = &mut self.sync.missing_archetypes;
+        for id in archetypes {
+            if missing.len() < MAX_MISSING_ARCHETYPES {
+                missing.entry(*id).or_insert(now);
+            }
+        }
+        let mut ids = Vec::new();
+        for (id, since) in missing.iter_mut() {
+            if now.since_us(*since) >= ARCHETYPE_PATIENCE_US {
+                *since = now;
+                ids.push(id.0);
+            }
+        }
+        if !ids.is_empty() {
+            let request = NackRequest { kind: NackKind::Archetypes, subject: 0, ids };
+            self.send(Lane::Control, &Message::NackRequest(request));
+        }
+    }
+
     /// Hands complete ticks to the application, in order.
     fn publish(&mut self) {
         while let Some(frame) = self.replica.poll_frame() {
             self.sync.ticks_complete += 1;
             self.sync.ack_at_once = true;
-            self.event(PeerEvent::Frame(frame));
+            let shown = self.layout.show(frame);
+            self.event(PeerEvent::Frame(shown));
         }
         while let Some(change) = self.replica.poll_lifecycle() {
             self.event(PeerEvent::Lifecycle(change));

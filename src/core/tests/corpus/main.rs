@@ -90,7 +90,9 @@ macro_rules! replays {
     };
 }
 
-replays!(admission cbor envelope frame genesis host input manifest message peer preface rows snapshot ticket);
+replays!(
+    admission cbor compact envelope frame genesis host input manifest message peer preface rows snapshot ticket
+);
 
 /// Target, test, folder of inputs, binary: each has all of the others.
 #[test]

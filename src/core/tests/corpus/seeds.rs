@@ -87,6 +87,9 @@ fn wire(messages: &[(u8, Vec<u8>, Value)], seeds: &mut Vec<Seed>) {
 
 /// The golden session's deltas of some ticks, and its snapshots.
 fn rows(seeds: &mut Vec<Seed>) {
+    for (name, bytes, _) in list("wire/manifests.json") {
+        seeds.push(("compact", name, bytes));
+    }
     let golden = vectors("rows/session.json");
     let steps = golden["steps"].as_array().expect("steps").iter();
     let bringing = steps.filter(|step| ["delta", "snapshot"].iter().any(|kind| step["kind"] == *kind));

@@ -14,7 +14,9 @@ use theta_core::wire::message::{
     AcknowledgeCore, Admitted, BindingKind, Message, Role, SessionAcknowledge, SessionControl, SessionHello,
 };
 
-use super::venue::{Arrival, authority, binding, document, genesis, host_identity, packet, person, schema};
+use super::venue::{
+    Arrival, authority, binding, document, genesis, host_identity, made_up, packet, person, schema, tap,
+};
 
 pub struct Impostor {
     pub peer: Peer,
@@ -155,6 +157,7 @@ impl Impostor {
     }
 
     pub fn deliver(&mut self, lane: Lane, bytes: &[u8]) {
+        made_up(bytes);
         self.input(LinkInput::Packet { lane, bytes });
     }
 
@@ -165,6 +168,9 @@ impl Impostor {
 
     pub fn drain(&mut self) {
         while let Some(output) = self.peer.poll_output() {
+            if let PeerOutput::Link(output) = &output {
+                tap(output);
+            }
             match output {
                 PeerOutput::Event(event) => self.events.push(event),
                 PeerOutput::Link(LinkOutput::Transmit { lane, packet }) => self.heard.push((lane, packet)),

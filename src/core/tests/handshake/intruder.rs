@@ -83,16 +83,9 @@ impl Intruder {
     pub fn prove(&mut self, venue: &mut Venue) {
         let acknowledge = self.greet(venue, self.hello()).expect("an answer");
         let terms = client_terms(&self.identity, self.ticket.clone());
-        let (agreement, confirm) = check_acknowledge(
-            &terms,
-            &schema(),
-            &self.hello,
-            &acknowledge,
-            &self.bound,
-            false,
-            Mutants::NONE,
-        )
-        .expect("a host that proves itself");
+        let (agreement, confirm) =
+            check_acknowledge(&terms, &self.hello, &acknowledge, &self.bound, false, Mutants::NONE)
+                .expect("a host that proves itself");
         self.say(venue, Lane::Control, &Message::SessionConfirm(confirm));
         self.agree(agreement.epoch);
         assert!(venue.host.peer_of(self.link).is_some(), "{:?}", self.ending(venue));

@@ -10,11 +10,13 @@ mod founding;
 mod impostor;
 mod intruder;
 mod invites;
+mod layouts;
 mod live_host;
 mod live_peer;
 #[cfg(feature = "mutants")]
 mod planted;
 mod proofs;
+mod seen_on_a_wire;
 mod stages;
 mod terms;
 mod transcripts;
@@ -24,3 +26,6 @@ mod worlds;
 #[path = "../wire/samples.rs"]
 #[allow(dead_code, reason = "the messages are used here, the rest by the wire's tests")]
 mod samples;
+#[path = "../wire/seen.rs"]
+#[allow(dead_code, reason = "used here and by the wire's tests")]
+mod seen;

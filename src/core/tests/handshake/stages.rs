@@ -221,8 +221,10 @@ fn expected(role: Role, message: &Message<'_>, is_loaded: bool) -> Outcome {
         // The samples name sequences, ticks and chunks that this host has never sent.
         Message::StateAck(ack) if ack.newest_sequence == 0 && ack.snapshot_id == 0 => Outcome::Taken,
         Message::StateAck(_) | Message::StateHashReport(_) => VIOLATION,
-        Message::NackRequest(request) if request.kind == NackKind::SnapshotChunks => Outcome::Taken,
-        Message::NackRequest(_) => VIOLATION,
+        Message::NackRequest(request) => match request.kind {
+            NackKind::SnapshotChunks | NackKind::Archetypes | NackKind::Manifest => Outcome::Taken,
+            NackKind::LogEntries | NackKind::AssetChunks => Outcome::Refused(RefusalReason::NotGranted),
+        },
         // The sample's payload is a pattern, not packed input.
         Message::InputPredictiveState(_) => Outcome::Closed(DisconnectCode::BadMessage),
         _ => Outcome::Refused(RefusalReason::NotGranted),

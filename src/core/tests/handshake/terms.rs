@@ -1,17 +1,19 @@
 //! What both sides must agree on before a proof is worth anything: version, schema, transport, capabilities.
 
+use theta_core::schema::{ComponentDesc, FieldDesc, FieldKind};
+use theta_core::session::PeerState;
 use theta_core::session::handshake::supported_capabilities;
 use theta_core::types::Lane;
 use theta_core::wire::codes::{CapabilityReason, DisconnectCode};
 use theta_core::wire::message::{
-    Capability, CompressionKind, Message, RefusedCapability, Role, SecurityMode, SessionHello, TransportKind,
-    Version, WireEnum,
+    Capability, CapabilityBit, CompressionKind, Message, RefusedCapability, Role, SecurityMode, SessionHello,
+    TransportKind, Version, WireEnum,
 };
 
 use super::impostor::{Impostor, real_terms};
 use super::intruder::Intruder;
 use super::proofs::rewriting_hello;
-use super::venue::{Arrival, Venue, person, schema_with};
+use super::venue::{Arrival, Venue, person, schema_of};
 
 /// What the host answers to a hello that is right but for one thing.
 fn host_says(change: impl FnOnce(&mut SessionHello), code: DisconnectCode) -> String {
@@ -67,36 +69,29 @@ fn a_newer_minor_version_is_talked_down() {
 // ---- Schema ----
 
 #[test]
-fn another_schema_is_refused_and_named_component_by_component() {
-    let cases: [(_, &[&str]); 3] = [
-        (schema_with(50, None), &["\"gate.life\" has other fields"]),
-        (schema_with(100, Some("gate.lamp")), &["\"gate.lamp\" is missing at the host"]),
-        (
-            schema_with(50, Some("gate.lamp")),
-            &["\"gate.life\" has other fields", "\"gate.lamp\" is missing at the host"],
-        ),
-    ];
-    for (schema, expected) in cases {
-        let mut venue = Venue::new();
-        let stranger = venue.arrive(Arrival { schema, ..Arrival::honest(&person(7), Role::Editor) });
-        let (code, reason) = venue.guests[stranger].ending().expect("an end");
-        assert_eq!(code, DisconnectCode::SchemaMismatch);
-        for part in expected {
-            assert!(reason.contains(part), "{reason}");
-        }
-        assert!(!reason.contains("gate.body"), "it does not differ: {reason}");
-        let link = venue.guests[stranger].link;
-        venue.assert_refused(link, DisconnectCode::SchemaMismatch);
+fn a_schema_with_nothing_in_common_is_refused_and_named_component_by_component() {
+    let mut venue = Venue::new();
+    let lamp = ComponentDesc::new("other.lamp").field(FieldDesc::new(1, "on", FieldKind::Flags { bits: 1 }));
+    let stranger =
+        venue.arrive(Arrival { schema: schema_of([lamp]), ..Arrival::honest(&person(7), Role::Editor) });
+    let (code, reason) = venue.guests[stranger].ending().expect("an end");
+    assert_eq!(code, DisconnectCode::SchemaMismatch);
+    for part in ["\"gate.life\" is missing at the peer", "\"other.lamp\" is missing at the host"] {
+        assert!(reason.contains(part), "{reason}");
     }
+    let link = venue.guests[stranger].link;
+    venue.assert_refused(link, DisconnectCode::SchemaMismatch);
+    // The built-in component is the protocol's: who has another one is of another protocol.
     let reason = host_says(
         |hello| {
             hello.schema_hash ^= 1;
-            hello.components.retain(|component| component.name != "gate.life");
+            hello.components.retain(|component| component.name != "theta.entity");
         },
         DisconnectCode::SchemaMismatch,
     );
-    assert!(reason.contains("\"gate.life\" is missing at the peer"), "{reason}");
-    client_says(|core| core.schema_hash ^= 1, DisconnectCode::SchemaMismatch);
+    assert!(reason.contains("\"theta.entity\" is missing at the peer"), "{reason}");
+    let reason = host_says(|hello| hello.schema_hash ^= 1, DisconnectCode::SchemaMismatch);
+    assert!(reason.contains("the listed components agree"), "{reason}");
 }
 
 #[test]
@@ -104,8 +99,12 @@ fn a_strangers_component_name_cannot_write_into_a_log() {
     let reason = host_says(
         |hello| {
             hello.schema_hash ^= 1;
-            hello.components.last_mut().expect("a component").name = "x\n\x1b[2J admitted".into();
-            hello.components.last_mut().expect("a component").id.0 = u64::MAX;
+            hello.components.retain(|component| component.name == "theta.entity");
+            hello.components.push(theta_core::wire::message::ComponentLayout {
+                id: theta_core::types::ComponentId(u64::MAX),
+                layout_hash: 0,
+                name: "x\n\x1b[2J admitted".into(),
+            });
         },
         DisconnectCode::SchemaMismatch,
     );
@@ -170,11 +169,30 @@ fn what_is_not_granted_is_explained() {
     assert_eq!(agreement.compression, CompressionKind::None);
     let reasons: Vec<_> =
         agreement.refused.iter().map(|refused| (refused.capability, refused.reason)).collect();
-    assert!(reasons.contains(&(Capability::Compression, CapabilityReason::MissingDictionary)));
-    assert!(reasons.contains(&(Capability::EndToEnd, CapabilityReason::NotSupported)));
+    let known = CapabilityBit::Known;
+    assert!(reasons.contains(&(known(Capability::Compression), CapabilityReason::MissingDictionary)));
+    assert!(reasons.contains(&(known(Capability::EndToEnd), CapabilityReason::NotSupported)));
     let explained = agreement.refused.iter().fold(0, |mask, refused| mask | refused.capability.bit());
     assert_eq!(explained & granted, 0);
     assert_eq!((explained | granted).count_ones() as usize, Capability::ALL.len());
+}
+
+/// Of a client that is newer than the host.
+#[test]
+fn a_capability_that_nobody_knows_is_answered_too() {
+    let mut arrival = Arrival::honest(&person(7), Role::Editor);
+    arrival.terms.capabilities = Capability::Datagrams.bit() | 1 << 40 | 1 << 63;
+    let mut venue = Venue::new();
+    let guest = venue.arrive(arrival);
+    venue.play(3);
+    assert_eq!(venue.guests[guest].peer.state(), PeerState::Live);
+    let agreement = venue.guests[guest].peer.agreement().expect("an agreement");
+    assert_eq!(agreement.capabilities, Capability::Datagrams.bit());
+    let refused = |number| RefusedCapability {
+        capability: CapabilityBit::Unknown(number),
+        reason: CapabilityReason::NotSupported,
+    };
+    assert_eq!(agreement.refused, [refused(40), refused(63)]);
 }
 
 #[test]
@@ -223,7 +241,7 @@ fn a_host_that_drops_or_invents_capabilities_without_a_word_is_left() {
     client_says(
         |core| {
             core.refused.push(RefusedCapability {
-                capability: Capability::Datagrams,
+                capability: CapabilityBit::Known(Capability::Datagrams),
                 reason: CapabilityReason::DisabledByHost,
             });
         },
@@ -237,7 +255,8 @@ fn compression_must_have_been_agreed_and_with_this_dictionary() {
     // Granted and with no dictionary at all: neither side has one.
     client_says(
         |core| {
-            core.refused.retain(|refused| refused.capability != Capability::Compression);
+            core.refused
+                .retain(|refused| refused.capability != CapabilityBit::Known(Capability::Compression));
             core.capabilities |= Capability::Compression.bit();
             core.compression = CompressionKind::ZstdDictionary;
             core.dictionary_hash = 0;

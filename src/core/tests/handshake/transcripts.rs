@@ -18,7 +18,7 @@ use theta_core::wire::message::{
 };
 
 use super::samples::pattern;
-use super::venue::{client_terms, schema};
+use super::venue::client_terms;
 
 struct Recorded {
     name: String,
@@ -132,7 +132,7 @@ fn the_client_believes_the_vectors_host_and_no_other() {
         let terms = client_terms(&Identity::from_seed(&pattern(3)), ticket);
         let answer = |signature, binding: &Binding| {
             let acknowledge = SessionAcknowledge { core: vector.core.clone(), signature };
-            check_acknowledge(&terms, &schema(), &vector.hello, &acknowledge, binding, false, Mutants::NONE)
+            check_acknowledge(&terms, &vector.hello, &acknowledge, binding, false, Mutants::NONE)
                 .map(|_| ())
                 .map_err(|closing| closing.code)
         };

@@ -1,7 +1,10 @@
 //! A host, honest guests and strangers, and the wire between them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use theta_core::schema::{
     ComponentDesc, FieldDesc, FieldKind, IntType, Range, Registry, Schema, component_id,
@@ -17,7 +20,7 @@ use theta_core::session::{
 use theta_core::types::{EntityId, Lane, Tick, Time};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::envelope::{self, PacketHeader};
-use theta_core::wire::message::{BindingKind, Message, MessageType, Role};
+use theta_core::wire::message::{BindingKind, Message, MessageType, Role, SessionControl};
 use theta_core::wire::packet::PacketBuilder;
 use theta_core::world::{SpawnDesc, World, WorldLimits};
 
@@ -87,24 +90,22 @@ pub fn kind_name(kind: usize) -> String {
     format!("kind.{kind:04}")
 }
 
-/// The components of a session; `largest` differs where a test wants another layout, `extra` adds a component.
-pub fn schema_with(largest: i128, extra: Option<&str>) -> Arc<Schema> {
+/// A schema of these components.
+pub fn schema_of(components: impl IntoIterator<Item = ComponentDesc>) -> Arc<Schema> {
     let mut registry = Registry::new();
-    let metres = Range::new(-64.0, 64.0, 1.0 / 256.0);
-    let body = ComponentDesc::new(BODY).field(FieldDesc::new(1, "position", FieldKind::vec3(metres)));
-    let health = FieldKind::Int { ty: IntType::U8, min: 0, max: largest };
-    let life = ComponentDesc::new("gate.life").field(FieldDesc::new(1, "health", health));
-    registry.add(body).expect("a component");
-    registry.add(life).expect("a component");
-    if let Some(name) = extra {
-        let flag = FieldDesc::new(1, "on", FieldKind::Flags { bits: 1 });
-        registry.add(ComponentDesc::new(name).field(flag)).expect("a component");
+    for component in components {
+        registry.add(component).expect("a component");
     }
     Arc::new(registry.freeze().expect("a schema"))
 }
 
+/// The components of a session.
 pub fn schema() -> Arc<Schema> {
-    schema_with(100, None)
+    let metres = Range::new(-64.0, 64.0, 1.0 / 256.0);
+    let body = ComponentDesc::new(BODY).field(FieldDesc::new(1, "position", FieldKind::vec3(metres)));
+    let health = FieldKind::Int { ty: IntType::U8, min: 0, max: 100 };
+    let life = ComponentDesc::new("gate.life").field(FieldDesc::new(1, "health", health));
+    schema_of([body, life])
 }
 
 /// A member ticket that is right in everything.
@@ -186,6 +187,44 @@ pub enum Way {
 
 /// Sees every packet of one guest's link and says what arrives instead of it.
 pub type Tamper = Box<dyn FnMut(Way, Lane, Vec<u8>) -> Vec<(Lane, Vec<u8>)>>;
+
+/// Keeps what a machine under test puts on a wire, where `THETA_TAP` names a file: kind (0 a packet, 1 the code of a
+/// close), length, bytes. The test `seen_on_a_wire` reads it.
+pub fn tap(output: &LinkOutput) {
+    static FILE: OnceLock<Option<Mutex<File>>> = OnceLock::new();
+    let open = || std::env::var_os("THETA_TAP").map(|path| Mutex::new(File::create(path).expect("a file")));
+    let Some(file) = FILE.get_or_init(open) else { return };
+    let (kind, bytes) = match output {
+        LinkOutput::Transmit { packet, .. } => (0, packet.clone()),
+        LinkOutput::Close { code, .. } if PUT_IN_ITS_MOUTH.with_borrow(|said| said.contains(code)) => return,
+        LinkOutput::Close { code, .. } => (1, (*code as u16).to_le_bytes().to_vec()),
+        _ => return,
+    };
+    let record = [&[kind], &(bytes.len() as u32).to_le_bytes()[..], &bytes].concat();
+    file.lock().expect("nobody panics here").write_all(&record).expect("the scratch folder is writable");
+}
+
+thread_local! {
+    static PUT_IN_ITS_MOUTH: RefCell<Vec<DisconnectCode>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A packet that a test made up: a machine that closes with a code from it only repeats what it was told, which says
+/// nothing of when it would say that itself.
+pub fn made_up(bytes: &[u8]) {
+    let mut scratch = Vec::new();
+    let Ok(opened) = envelope::open(bytes, None, &mut scratch) else { return };
+    for raw in opened.messages() {
+        if let Ok(Message::SessionControl(
+            SessionControl::Close(words)
+            | SessionControl::Denied(words)
+            | SessionControl::Kick(words)
+            | SessionControl::Leave(words),
+        )) = raw.decode()
+        {
+            PUT_IN_ITS_MOUTH.with_borrow_mut(|said| said.push(words.code));
+        }
+    }
+}
 
 /// Leaves everything as it is.
 pub fn untouched() -> Tamper {
@@ -371,6 +410,7 @@ impl Venue {
 
     /// Hands the host a packet on a link.
     pub fn deliver(&mut self, link: LinkId, lane: Lane, bytes: &[u8]) {
+        made_up(bytes);
         self.host.handle(self.now, link, LinkInput::Packet { lane, bytes });
         self.pump();
     }
@@ -403,6 +443,7 @@ impl Venue {
 
     fn host_output(&mut self, link: LinkId, output: LinkOutput) {
         let now = self.now;
+        tap(&output);
         if let LinkOutput::Close { code, reason } = &output {
             self.closed.insert(link, (*code, reason.clone()));
         }
@@ -430,6 +471,7 @@ impl Venue {
     }
 
     fn guest_output(&mut self, guest: usize, output: LinkOutput) {
+        tap(&output);
         let (now, guest) = (self.now, &mut self.guests[guest]);
         let link = guest.link;
         match output {

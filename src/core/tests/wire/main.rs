@@ -12,6 +12,7 @@ mod page;
 mod roundtrip;
 mod rows;
 mod samples;
+mod seen;
 mod vectors;
 
 /// The repository's root.

@@ -161,7 +161,7 @@ impl Draw {
             schema_hash: self.u64(),
             capabilities: self.u64(),
             refused: self.many(limits::MAX_REFUSED, |draw| RefusedCapability {
-                capability: draw.pick(),
+                capability: CapabilityBit::from_number(draw.below(64) as u8).expect("a bit"),
                 reason: draw.pick::<CapabilityReason>(),
             }),
             binding: self.pick(),
@@ -220,7 +220,7 @@ impl Draw {
             }),
             ControlKind::ResumeToken => SessionControl::ResumeToken(self.bytes(limits::MAX_TOKEN_BYTES)),
             ControlKind::Manifest => {
-                let part_count = 1 + self.below(limits::MAX_PARTS) as u16;
+                let part_count = 1 + self.below(limits::MAX_MANIFEST_PARTS) as u16;
                 SessionControl::Manifest(ManifestPart {
                     checksum: self.fixed(),
                     part: self.below(part_count as usize) as u16,

@@ -55,7 +55,10 @@ pub fn core() -> AcknowledgeCore {
         refused: Capability::ALL
             .iter()
             .zip(CapabilityReason::ALL.iter().cycle())
-            .map(|(&capability, &reason)| RefusedCapability { capability, reason })
+            .map(|(&capability, &reason)| RefusedCapability {
+                capability: CapabilityBit::Known(capability),
+                reason,
+            })
             .collect(),
         binding: BindingKind::TlsExporter,
         x25519_key: Some(pattern(0xc0)),

@@ -3,6 +3,10 @@
 use super::{root, samples};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use theta_core::schema::{
+    ComponentDesc, Diff, FieldDesc, FieldKind, IntType, ListItem, Predictor, Range, Registry,
+    Value as DefaultValue, compact,
+};
 use theta_core::session::input::{InputSample, POSE_TRACKED, POSE_VALID, Pose, pack, unpack};
 use theta_core::types::{Lane, Tick};
 use theta_core::wire::bits::{BitReader, BitWriter};
@@ -415,6 +419,74 @@ fn sample_value(sample: &InputSample) -> Value {
     })
 }
 
+/// Compact manifests, and the same components as the JSON manifest writes them.
+fn manifest_vectors() -> Vec<Vector> {
+    let metres = Range::new(-32.0, 31.75, 0.25);
+    let int = |ty, min, max| FieldKind::Int { ty, min, max };
+    let kinds = [
+        int(IntType::U64, 0, i128::from(u64::MAX)),
+        int(IntType::I64, i128::from(i64::MIN), -1),
+        int(IntType::U8, 7, 7),
+        FieldKind::Flags { bits: 64 },
+        FieldKind::F32(metres),
+        FieldKind::F64(Range::new(-1e9, 1e9, 1.0 / 1024.0)),
+        FieldKind::Vector { len: 2, range: metres },
+        FieldKind::Vector { len: 3, range: metres },
+        FieldKind::Vector { len: 4, range: metres },
+        FieldKind::DVec3(metres),
+        FieldKind::Quat { bits: 10 },
+        FieldKind::Entity,
+        FieldKind::String { max_len: 300 },
+        FieldKind::Bytes { max_len: 40 },
+        FieldKind::List { item: ListItem::Int { ty: IntType::I16, min: -300, max: 300 }, max_len: 6 },
+        FieldKind::List { item: ListItem::F32(metres), max_len: 1 },
+    ];
+    let mut all = ComponentDesc::new("test.all").since("1.2").deprecated_in("2.0");
+    for (at, kind) in kinds.into_iter().enumerate() {
+        let field = FieldDesc::new(at as u16 * 200 + 1, format!("f{at}"), kind);
+        all = all.field(match at {
+            0 => field.default_value(DefaultValue::Int(i128::from(u64::MAX))),
+            1 => field.default_value(DefaultValue::Int(-300)).since("1.3"),
+            3 => field.document(true),
+            4 => FieldDesc { deprecated_in: Some("1.9".into()), ..field }
+                .default_value(DefaultValue::Numbers(vec![-0.25])),
+            7 => field.predictor(Predictor::Linear).diff(Diff::Replace),
+            12 => field.default_value(DefaultValue::Text("\u{3b8}".into())),
+            13 => field.default_value(DefaultValue::Bytes(vec![0, 255])),
+            _ => field,
+        });
+    }
+    let one =
+        |name: &str| ComponentDesc::new(name).field(FieldDesc::new(1, "on", FieldKind::Flags { bits: 1 }));
+    [("none", vec![]), ("one", vec![one("test.one")]), ("every_kind", vec![one("test.one"), all])]
+        .into_iter()
+        .map(|(name, components)| {
+            let mut registry = Registry::new();
+            for component in components {
+                registry.add(component).expect("a component");
+            }
+            let schema = registry.freeze().expect("a schema");
+            let bytes = schema.compact_manifest().expect("fits");
+            let mut value: Value = serde_json::from_str(&schema.manifest()).expect("JSON");
+            let components = value["components"].as_array_mut().expect("a list");
+            components.retain(|component| component["name"] != "theta.entity");
+            for component in components {
+                let component = component.as_object_mut().expect("an object");
+                for key in ["docs", "authority", "layout_hash"] {
+                    component.remove(key);
+                }
+                for field in component["fields"].as_array_mut().expect("a list") {
+                    let field = field.as_object_mut().expect("an object");
+                    for key in ["docs", "semantic"] {
+                        field.remove(key);
+                    }
+                }
+            }
+            Vector { name: name.to_owned(), bytes, value }
+        })
+        .collect()
+}
+
 /// The file's text: one vector a line, so that a change shows as a line.
 fn text(vectors: &[&Vector]) -> String {
     let lines: Vec<String> = vectors
@@ -472,6 +544,17 @@ fn packets_are_what_they_were() {
         let messages: Vec<_> = opened.messages().map(|raw| raw.decode().expect("decodes")).collect();
         let value = json!({ "header": header_value(opened.header()), "messages": messages });
         assert_eq!(value, vector.value, "{}", vector.name);
+    }
+}
+
+#[test]
+fn manifests_are_what_they_were() {
+    let vectors = manifest_vectors();
+    compare("manifests.json", &vectors.iter().collect::<Vec<_>>());
+    for vector in &vectors {
+        let schema = compact::parse(&vector.bytes).expect("our own");
+        assert_eq!(schema.compact_manifest().as_ref(), Ok(&vector.bytes), "{}", vector.name);
+        assert_eq!(json!(format!("{:#018x}", schema.hash())), vector.value["schema_hash"]);
     }
 }
 

@@ -1119,6 +1119,8 @@ pub const ENUM_VALUES_NACK_KIND: [NackKind; 5] = [
   NackKind::Manifest,
 ];
 
+/// Chunks of the world (whole), archetype definitions, log entries of the term in `subject`, chunks of the asset whose
+/// hash begins with `subject`, parts of the compact manifest (none named: all).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct NackKind(pub u8);

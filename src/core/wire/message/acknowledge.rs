@@ -147,11 +147,50 @@ impl HostCertificate {
     }
 }
 
+/// A capability by its bit: one that this version names, or one that only a newer client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CapabilityBit {
+    /// One of ours.
+    Known(Capability),
+    /// The number of another's, below 64.
+    Unknown(u8),
+}
+
+impl CapabilityBit {
+    /// The capability with this number.
+    ///
+    /// # Errors
+    /// [`WireError::Malformed`] for a number that is no bit of a mask.
+    pub fn from_number(number: u8) -> Result<Self, WireError> {
+        match Capability::from_number(u16::from(number)) {
+            Ok(capability) => Ok(Self::Known(capability)),
+            Err(_) if u32::from(number) < u64::BITS => Ok(Self::Unknown(number)),
+            Err(_) => Err(WireError::Malformed("capability")),
+        }
+    }
+
+    /// The bit's number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Known(capability) => capability as u8,
+            Self::Unknown(number) => number,
+        }
+    }
+
+    /// The mask with this bit alone; none for a number that is no bit.
+    #[must_use]
+    pub fn bit(self) -> u64 {
+        1u64.checked_shl(u32::from(self.number())).unwrap_or(0)
+    }
+}
+
 /// A capability that was asked for and not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedCapability {
     /// Which.
-    pub capability: Capability,
+    pub capability: CapabilityBit,
     /// Why not.
     pub reason: CapabilityReason,
 }
@@ -243,7 +282,7 @@ impl AcknowledgeCore {
                 .flatten()
                 .map(|refused| {
                     Ok(RefusedCapability {
-                        capability: Capability::from_number(refused.capability().0 as u16)?,
+                        capability: CapabilityBit::from_number(refused.capability().0)?,
                         reason: CapabilityReason::from_number(refused.reason().0 as u16)?,
                     })
                 })
@@ -265,7 +304,7 @@ impl AcknowledgeCore {
             .iter()
             .map(|refused| {
                 let args = fb::RefusedCapabilityArgs {
-                    capability: fb::Capability(refused.capability as u8),
+                    capability: fb::Capability(refused.capability.number()),
                     reason: fb::CapabilityReason(refused.reason as u8),
                 };
                 fb::RefusedCapability::create(builder, &args)

@@ -289,7 +289,8 @@ impl SessionControl {
             }
             Self::ResumeToken(token) => at_most("MAX_TOKEN_BYTES", token.len(), limits::MAX_TOKEN_BYTES),
             Self::Manifest(part) => {
-                at_most("MAX_PARTS", part.part_count as usize, limits::MAX_PARTS)?;
+                at_most("MAX_MANIFEST_PARTS", part.part_count as usize, limits::MAX_MANIFEST_PARTS)?;
+                at_most("MAX_MANIFEST_PART_BYTES", part.bytes.len(), limits::MAX_MANIFEST_PART_BYTES)?;
                 if part.part < part.part_count { Ok(()) } else { Err(WireError::Malformed("manifest part")) }
             }
             Self::Loaded

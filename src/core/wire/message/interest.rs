@@ -237,7 +237,7 @@ impl Ownership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum NackKind {
-    /// Pieces of the snapshot in `subject`; no ids: all of it.
+    /// Chunks of the world by number, whole; `subject` is 0.
     SnapshotChunks = 1,
     /// Archetype definitions by id.
     Archetypes = 2,
@@ -245,7 +245,7 @@ pub enum NackKind {
     LogEntries = 3,
     /// Chunks of the asset whose hash begins with `subject` (little-endian).
     AssetChunks = 4,
-    /// Pieces of the schema manifest.
+    /// Parts of the compact manifest by number; no ids: all of it.
     Manifest = 5,
 }
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 pub use acknowledge::{
-    AcknowledgeCore, Admission, AdmissionKind, BindingKind, CompressionKind, HostCertificate,
+    AcknowledgeCore, Admission, AdmissionKind, BindingKind, CapabilityBit, CompressionKind, HostCertificate,
     RefusedCapability, SecurityMode, SessionAcknowledge, SessionConfirm, TransportKind,
 };
 pub use application::{AppMessage, AppTarget, InputPredictiveState};

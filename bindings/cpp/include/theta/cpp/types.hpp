@@ -104,6 +104,7 @@ enum class event_kind : std::uint32_t {
     log = THETA_EVENT_LOG,
     peer_live = THETA_EVENT_PEER_LIVE,
     invite_bound = THETA_EVENT_INVITE_BOUND,
+    schema_mapped = THETA_EVENT_SCHEMA_MAPPED,
 };
 
 /// One event. `text` points into the session and is valid while the callback runs; copy it to keep it.

@@ -610,6 +610,8 @@ inline const char *EnumNameDeltaMode(DeltaMode e) {
   return EnumNamesDeltaMode()[index];
 }
 
+/// Chunks of the world (whole), archetype definitions, log entries of the term in `subject`, chunks of the asset whose
+/// hash begins with `subject`, parts of the compact manifest (none named: all).
 enum class NackKind : uint8_t {
   SnapshotChunks = 1,
   Archetypes = 2,

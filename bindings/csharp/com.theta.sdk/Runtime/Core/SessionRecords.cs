@@ -95,6 +95,9 @@ namespace Theta
         PeerLive = 18,
         /// <summary>Host: an invite was used by a new key; text = its id (16 bytes), then the key (32). Keep Admission() now.</summary>
         InviteBound = 21,
+        /// <summary>The host has other components than ours, and its world is shown in ours; value = things that differ, code = of
+        /// them fields that are converted or defaulted, text = a line each.</summary>
+        SchemaMapped = 22,
     }
 
     /// <summary>One event, 64 bytes. Text belongs to the poll it came from; see ThetaSession.Text.</summary>

@@ -1921,6 +1921,12 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_EVENT_INVITE_BOUND = 21;
         /// <summary>
+        /// Joined, between ADMITTED and the world: the host has other components than ours, and its world is shown in ours.
+        /// value = how many things are not the same, code = how many of them are values that are converted or ours by default,
+        /// text = one line for each (200 at most, then how many more): what is skipped, absent, defaulted, converted, deprecated.
+        /// </summary>
+        public const uint THETA_EVENT_SCHEMA_MAPPED = 22;
+        /// <summary>
         /// The newest complete tick.
         /// </summary>
         public const uint THETA_FRAME_NEWEST = 0;

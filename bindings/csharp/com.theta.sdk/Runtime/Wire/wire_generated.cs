@@ -123,6 +123,8 @@ public enum DeltaMode : byte
   Chain = 1,
 };
 
+/// Chunks of the world (whole), archetype definitions, log entries of the term in `subject`, chunks of the asset whose
+/// hash begins with `subject`, parts of the compact manifest (none named: all).
 public enum NackKind : byte
 {
   SnapshotChunks = 1,

@@ -2,6 +2,10 @@
 
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-explicit-any, @typescript-eslint/no-non-null-assertion */
 
+/**
+ * Chunks of the world (whole), archetype definitions, log entries of the term in `subject`, chunks of the asset whose
+ * hash begins with `subject`, parts of the compact manifest (none named: all).
+ */
 export enum NackKind {
   SnapshotChunks = 1,
   Archetypes = 2,
