@@ -310,6 +310,7 @@ unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error>
         dev_mode: config.flags & THETA_HOST_DEV_MODE != 0,
         manual_admission: config.flags & THETA_HOST_MANUAL_ADMISSION != 0,
         bind: (!address.is_empty()).then(|| address.to_owned()),
+        in_memory: false,
         max_peers: at_most(config.max_peers, 1024, "max_peers")? as u16,
         tick_rate_hz: at_most(config.tick_rate_hz, 240, "tick_rate_hz")?,
         default_role: match config.default_role {
@@ -355,6 +356,7 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
         bearer: (!bearer.is_empty()).then(|| bearer.to_vec()),
         least_term: config.least_term,
         ticket: Ticket::parse(ticket)?,
+        door: None,
         name: name.to_owned(),
         application: application.to_vec(),
         manual_loaded: config.flags & THETA_JOIN_MANUAL_LOADED != 0,

@@ -9,6 +9,7 @@ use theta_core::session::input::InputSample;
 use theta_core::session::{LinkInput, Peer, PeerEvent, PeerOutput, PeerState};
 use theta_core::types::{ComponentId, PeerId, Time};
 use theta_core::wire::codes::DisconnectCode;
+use theta_core::wire::limits::MAX_DATAGRAM_BYTES;
 
 use super::clock::{self, RenderClock};
 use super::drive_host::{EVENTS_PER_TURN, FAREWELL, carry_out, link_input, of_transport, sleep_until};
@@ -16,6 +17,7 @@ use super::event::{EventKind, EventSink};
 use super::published::{LinkStatistics, Links, PeerEntry, RttRing, SessionState, Shared};
 use super::thread::Drive;
 use crate::compression::ZstdCompressor;
+use crate::transport::memory::Door;
 use crate::transport::quic::any_address_for;
 use crate::transport::{ConnectionId, Transport, TransportConfig, TransportError};
 
@@ -32,6 +34,15 @@ pub(super) enum JoinRequest {
     },
 }
 
+/// How a session gets to its host.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// To `host:port`, by QUIC.
+    Quic { endpoint: String },
+    /// Within the process. The binding is as good as TLS's: only the two ends know it.
+    Memory { door: Door, binding: [u8; 32] },
+}
+
 /// How often statistics are published and the render clock is steered.
 const REPORT_INTERVAL_MS: u64 = 50;
 
@@ -43,7 +54,7 @@ pub(super) fn compressor() -> Option<SharedCompressor> {
 /// One joined session on the I/O thread.
 pub(super) struct JoinDriver {
     peer: Peer,
-    endpoint: String,
+    way: Option<Way>,
     limits: TransportConfig,
     delay_ms: u32,
     requests: rtrb::Consumer<JoinRequest>,
@@ -57,14 +68,25 @@ pub(super) struct JoinDriver {
 impl JoinDriver {
     pub(super) fn new(
         peer: Peer,
-        (endpoint, limits): (String, TransportConfig),
+        (way, limits): (Way, TransportConfig),
         delay_ms: u32,
         requests: rtrb::Consumer<JoinRequest>,
         events: EventSink,
         shared: Arc<Shared>,
     ) -> Self {
         let (rtts, divergences, next_report) = (RttRing::default(), 0, Time(0));
-        Self { peer, endpoint, limits, delay_ms, requests, events, shared, rtts, divergences, next_report }
+        Self {
+            peer,
+            way: Some(way),
+            limits,
+            delay_ms,
+            requests,
+            events,
+            shared,
+            rtts,
+            divergences,
+            next_report,
+        }
     }
 
     /// Everything that can be done without waiting.
@@ -221,8 +243,16 @@ impl JoinDriver {
 }
 
 /// Finds the host and begins the connection. The sentence of an error is for the person who joins.
-async fn connect(endpoint: &str, limits: TransportConfig) -> Result<(Transport, ConnectionId), String> {
-    let remote = resolve(endpoint).await?;
+async fn connect(way: Way, limits: TransportConfig) -> Result<(Transport, ConnectionId), String> {
+    let endpoint = match way {
+        Way::Quic { endpoint } => endpoint,
+        Way::Memory { door, binding } => {
+            let mut transport = Transport::memory_client(limits);
+            let connection = transport.connect_memory(&door, binding, MAX_DATAGRAM_BYTES);
+            return Ok((transport, connection));
+        }
+    };
+    let remote = resolve(&endpoint).await?;
     let told = |error: TransportError| error.to_string();
     let mut transport = Transport::quic_client(any_address_for(remote), limits).map_err(told)?;
     let connection = transport.connect(remote).map_err(told)?;
@@ -243,9 +273,9 @@ async fn resolve(endpoint: &str) -> Result<SocketAddr, String> {
 impl Drive for JoinDriver {
     async fn run(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let endpoint = std::mem::take(&mut self.endpoint);
+        let Some(way) = self.way.take() else { return };
         let connected = tokio::select! {
-            connected = connect(&endpoint, self.limits.clone()) => connected,
+            connected = connect(way, self.limits.clone()) => connected,
             () = left(&shared) => Err("left before the host was found".to_owned()),
         };
         let (mut transport, connection) = match connected {

@@ -25,6 +25,7 @@ use super::published::{
     Shared, Standing,
 };
 use super::{Runtime, RuntimeError, clock, drive_join, key, random_seed};
+use crate::transport::memory::Door;
 use crate::transport::{Transport, TransportConfig};
 
 /// Requests that wait for the I/O thread: most of a second of ticks.
@@ -48,6 +49,8 @@ pub struct HostOptions {
     pub admission: AdmissionState,
     /// `ip:port`; port 0 lets the system choose. Default: 127.0.0.1:0 in dev mode, 0.0.0.0:0 otherwise.
     pub bind: Option<String>,
+    /// No socket: members come in through [`HostSession::door`], from this process alone. Without a bind address.
+    pub in_memory: bool,
     /// Members at most, 1 to 1024; 0 = 16.
     pub max_peers: u16,
     /// Ticks per second, 1 to 240; 0 = 90.
@@ -74,6 +77,7 @@ impl Default for HostOptions {
             takes_bearer: false,
             admission: AdmissionState::new(),
             bind: None,
+            in_memory: false,
             max_peers: 0,
             tick_rate_hz: 0,
             default_role: Role::Editor,
@@ -101,6 +105,7 @@ pub struct HostSession {
     authority: AdminKey,
     pin: Pin,
     local_addr: SocketAddr,
+    door: Option<Door>,
     /// Changes of invites and bans that the I/O thread may not have made yet, and how many went before them.
     changes: VecDeque<AdmissionChange>,
     changes_settled: u64,
@@ -131,6 +136,7 @@ pub(super) fn start(
     options: &HostOptions,
 ) -> Result<HostSession, RuntimeError> {
     let bind = bind_address(options)?;
+    let in_memory = options.in_memory;
     let max_peers = or_default(options.max_peers, DEFAULT_PEERS);
     let tick_rate_hz = or_default(options.tick_rate_hz, DEFAULT_TICK_RATE_HZ);
     if max_peers > MAX_PEERS {
@@ -170,11 +176,17 @@ pub(super) fn start(
             conditioner,
             ..TransportConfig::default()
         };
-        let transport = Transport::quic_server(bind, limits)?;
-        let local_addr = transport.local_addr().ok_or_else(|| RuntimeError::Address {
-            text: bind.to_string(),
-            reason: "the socket has no address".to_owned(),
-        })?;
+        let transport =
+            if in_memory { Transport::memory_server(limits) } else { Transport::quic_server(bind, limits)? };
+        let door = transport.door();
+        let local_addr = match transport.local_addr() {
+            Some(address) => address,
+            None if door.is_some() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+            None => {
+                let reason = "the socket has no address".to_owned();
+                return Err(RuntimeError::Address { text: bind.to_string(), reason });
+            }
+        };
         let (sink, events) = event::channel();
         let standing = Standing {
             state: SessionState::Live,
@@ -208,6 +220,7 @@ pub(super) fn start(
             authority,
             pin,
             local_addr,
+            door,
             changes: VecDeque::new(),
             changes_settled: 0,
         };
@@ -458,7 +471,12 @@ impl HostSession {
         self.view().statistics(peer)
     }
 
-    /// Where it listens.
+    /// Where members of this process come in: hosts in memory only ([`HostOptions::in_memory`]).
+    pub fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
+    }
+
+    /// Where it listens; port 0 in memory.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }

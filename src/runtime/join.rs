@@ -11,7 +11,7 @@ use theta_core::types::{ComponentId, PeerId, Tick};
 use theta_core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES, MAX_NAME_BYTES};
 
 use super::clock::{self, TickPacer};
-use super::drive_join::{JoinDriver, JoinRequest, compressor};
+use super::drive_join::{JoinDriver, JoinRequest, Way, compressor};
 use super::event::{self, EventSource, SessionEvent};
 use super::host::poll;
 use super::published::{
@@ -20,6 +20,7 @@ use super::published::{
 use super::sampler::Sampler;
 use super::{Runtime, RuntimeError, key, random_seed};
 use crate::transport::TransportConfig;
+use crate::transport::memory::Door;
 
 const RING_REQUESTS: usize = 64;
 const DEFAULT_INTERPOLATION_DELAY_MS: u32 = 50;
@@ -33,6 +34,8 @@ const IDLE_TIMEOUT_MS: u64 = 5000;
 pub struct JoinOptions {
     /// Where the host is, whom to expect there, and what lets us in.
     pub ticket: Ticket,
+    /// The host in this process ([`super::HostSession::door`]): no socket, and the ticket's endpoint is not looked at.
+    pub door: Option<Door>,
     /// The name others see, at most 255 bytes.
     pub name: String,
     /// For the host's application to judge, at most 4096 bytes.
@@ -57,6 +60,7 @@ impl JoinOptions {
     pub fn new(ticket: Ticket) -> Self {
         Self {
             ticket,
+            door: None,
             name: String::new(),
             application: Vec::new(),
             bearer: None,
@@ -99,7 +103,10 @@ pub(super) fn start(
         0 => DEFAULT_HANDSHAKE_TIMEOUT_MS,
         timeout_ms => timeout_ms,
     };
-    let endpoint = options.ticket.endpoint.clone();
+    let way = match options.door {
+        Some(door) => Way::Memory { door, binding: random_seed()? },
+        None => Way::Quic { endpoint: options.ticket.endpoint.clone() },
+    };
     let (document_id, authority_key) =
         options.ticket.pin.map_or(([0; 32], [0; 32]), |pin| (pin.document, pin.authority));
     let config = PeerConfig {
@@ -126,7 +133,7 @@ pub(super) fn start(
         let shared =
             Shared::new(false, schema, sink.dropped_count(), document_id, authority_key, None, standing);
         let (requests, asked) = rtrb::RingBuffer::new(RING_REQUESTS);
-        let driver = JoinDriver::new(peer, (endpoint, limits), delay_ms, asked, sink, Arc::clone(&shared));
+        let driver = JoinDriver::new(peer, (way, limits), delay_ms, asked, sink, Arc::clone(&shared));
         let session = JoinSession {
             requests,
             events,

@@ -120,9 +120,8 @@ pub(super) fn server(config: TransportConfig) -> Transport {
             let wire =
                 MemoryWire { other: knock.client, received, max_datagram_bytes: knock.max_datagram_bytes };
             let link = Link::new(id, Remote::Memory, Wire::Memory(wire), &shared.config, requests);
-            if knock.answer.send(end).is_ok() {
-                tokio::spawn(supervise(link, knock.binding, Arc::clone(&shared), served, Some(place)));
-            }
+            let entry = Entry { answer: knock.answer, end, place };
+            tokio::spawn(supervise(link, knock.binding, Arc::clone(&shared), served, Some(entry)));
         }
     });
     transport.acceptor = Some(acceptor.abort_handle());
@@ -172,18 +171,37 @@ enum Ending {
     There { code: u16, reason: String },
 }
 
+/// What the accepting end still owes the connecting one.
+struct Entry {
+    answer: oneshot::Sender<End>,
+    end: End,
+    place: OwnedSemaphorePermit,
+}
+
 async fn supervise(
     link: Arc<Link>,
     binding: [u8; 32],
     shared: Arc<Shared>,
     mut requests: mpsc::UnboundedReceiver<Request>,
-    place: Option<OwnedSemaphorePermit>,
+    entry: Option<Entry>,
 ) {
     let Wire::Memory(wire) = &link.wire else { return };
     let binding = Binding { kind: BindingKind::Memory, bytes: binding };
     if shared.connected(&link, binding).await.is_err() {
         return;
     }
+    // The other end may run on another thread: it hears of us once we are announced, or what it sends first would be
+    // from nobody.
+    let place = match entry {
+        Some(Entry { answer, end, place }) => {
+            if answer.send(end).is_err() {
+                let fault = Fault::Lost("the other end is gone".to_owned());
+                return shared.closed(link.id, fault.code(), fault.to_string()).await;
+            }
+            Some(place)
+        }
+        None => None,
+    };
     let mut writers: JoinSet<Result<(), Fault>> = JoinSet::new();
     let pump = tokio::spawn(pump(Arc::clone(&link)));
     let end = loop {
