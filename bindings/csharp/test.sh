@@ -57,17 +57,19 @@ else
   exclude=(-exclude:Live)
 fi
 
-# The program of the guide is compiled always and run with the library.
-python3 - "$ROOT/docs/guides/unity.md" "$WORK/Guide.cs" <<'PYTHON'
+# The program of the guide is compiled always and run with the library; its other block is compiled.
+python3 - "$ROOT/docs/guides/unity.md" "$WORK/Guide.cs" "$WORK/GuideCodec.cs" <<'PYTHON'
 import re
 import sys
 
 blocks = re.findall(r"```csharp\n(.*?)```", open(sys.argv[1], encoding="utf-8").read(), flags=re.S)
-assert len(blocks) == 1, "the guide has one whole program"
-open(sys.argv[2], "w", encoding="utf-8").write(blocks[0])
+assert len(blocks) == len(sys.argv) - 2, "the guide has one whole program and a codec"
+for path, block in zip(sys.argv[2:], blocks):
+    open(path, "w", encoding="utf-8").write(block)
 PYTHON
 # Its events and reports are not looked at, which is what the two warnings say.
 mcs -nologo -langversion:7.2 -nowarn:0219,0168 -warnaserror -r:"$WORK/Theta.dll" -out:"$WORK/Guide.exe" "$WORK/Guide.cs"
+mcs -nologo -langversion:7.2 -warnaserror -target:library -r:"$WORK/Theta.dll" -out:"$WORK/GuideCodec.dll" "$WORK/GuideCodec.cs"
 
 # Should a test hang, Mono is asked for the stacks of its threads before it is ended.
 patiently() { timeout --signal=QUIT --kill-after=10 300 "$@"; }

@@ -140,6 +140,12 @@
 #define THETA_EVENT_SCHEMA_MAPPED 22u
 
 /**
+ * A codec refused values: entity = the first, value = component id, code = its status for that one, tick, text = how
+ * many and which way. They keep their old values until they change again.
+ */
+#define THETA_EVENT_CODEC_FAILED 24u
+
+/**
  * The newest complete tick.
  */
 #define THETA_FRAME_NEWEST 0u
@@ -561,6 +567,11 @@
 #define THETA_E_WRONG_ROLE (-305)
 
 /**
+ * A function of a codec called the library.
+ */
+#define THETA_E_REENTRANT (-306)
+
+/**
  * Two component names have one id, or one name was registered twice with different descriptions.
  */
 #define THETA_E_COMPONENT_COLLISION (-401)
@@ -761,6 +772,225 @@ typedef struct theta_invite_info {
 } theta_invite_info;
 
 /**
+ * A registry handle. Zero is none.
+ */
+typedef struct theta_registry {
+    /**
+     * Opaque.
+     */
+    uint64_t bits;
+} theta_registry;
+
+/**
+ * A field of a component. Element of an array with an element size; grows at its end. Zero means default.
+ */
+typedef struct theta_field_desc {
+    /**
+     * 1 to 65535, stable within the component, never reused.
+     */
+    uint16_t id;
+    /**
+     * `THETA_KIND_*`.
+     */
+    uint8_t kind;
+    /**
+     * Lists: `THETA_KIND_*` of an element, an integer kind or F32.
+     */
+    uint8_t element_kind;
+    /**
+     * Where the field stands in the engine's struct, in bytes; aligned to its type.
+     */
+    uint32_t offset_bytes;
+    /**
+     * For people and manifests, UTF-8, at most 128 bytes.
+     */
+    const char *name;
+    /**
+     * Bytes of `name`.
+     */
+    uint32_t name_length;
+    /**
+     * THETA_FIELD_DOCUMENT or 0.
+     */
+    uint32_t flags;
+    /**
+     * Least value of numbers, of each part of a vector, of each element of a list. Integers: 0 and 0 is the whole
+     * type.
+     */
+    double minimum;
+    /**
+     * Largest value.
+     */
+    double maximum;
+    /**
+     * Distance of neighbouring float values. Integers: 0 or 1.
+     */
+    double step;
+    /**
+     * FLAGS: how many, 1 to 64. QUAT: bits per component, 4 to 18, 0 = 11.
+     */
+    uint32_t bits;
+    /**
+     * STRING, BYTES: capacity in bytes; LIST: in elements. 1 to 4096.
+     */
+    uint32_t max_length;
+    /**
+     * `THETA_SEMANTIC_*`: how the field converts between the session's basis and the wire's.
+     */
+    uint8_t semantic;
+    /**
+     * `THETA_PREDICTOR_*`.
+     */
+    uint8_t predictor;
+    /**
+     * `THETA_DIFF_*`.
+     */
+    uint8_t diff;
+    /**
+     * Zero.
+     */
+    uint8_t reserved0;
+    /**
+     * Zero.
+     */
+    uint32_t reserved1;
+    /**
+     * What a fresh row holds, for floats (the first), vectors and quaternions, in the wire's basis (OpenXR, metres).
+     * All zero: zero clamped into the range; identity for QUAT.
+     */
+    double default_number[4];
+    /**
+     * What a fresh row holds, for integers and flags.
+     */
+    int64_t default_integer;
+    /**
+     * Zero.
+     */
+    uint64_t reserved2;
+} theta_field_desc;
+
+/**
+ * A component: a struct of the engine. Input; begins with its size. Zero means default.
+ */
+typedef struct theta_component_desc {
+    /**
+     * `sizeof(theta_component_desc)`.
+     */
+    uint32_t struct_size;
+    /**
+     * Bytes of `name`.
+     */
+    uint32_t name_length;
+    /**
+     * Stable name, UTF-8, at most 128 bytes; its hash is the component's id.
+     */
+    const char *name;
+    /**
+     * `field_count` fields, `field_size` bytes apart.
+     */
+    const struct theta_field_desc *fields;
+    /**
+     * 1 to 64.
+     */
+    uint32_t field_count;
+    /**
+     * `sizeof(theta_field_desc)`.
+     */
+    uint32_t field_size;
+    /**
+     * sizeof the engine's struct, at most 65536; 0 lets C's rules decide.
+     */
+    uint32_t size_bytes;
+    /**
+     * `THETA_AUTHORITY_*`.
+     */
+    uint32_t authority;
+    /**
+     * The version of the application that brought the component, UTF-8, at most 32 bytes; may be empty.
+     */
+    const char *since_version;
+    /**
+     * Bytes of `since_version`.
+     */
+    uint32_t since_version_length;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+} theta_component_desc;
+
+/**
+ * A `theta_component_desc` with its size set and every other field zero, which means its default.
+ */
+#define THETA_COMPONENT_DESC_INIT \
+    { (uint32_t)sizeof(theta_component_desc), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/**
+ * Makes the struct of the wire fields from the engine's element. Called inside `theta_session_tick`, on its thread.
+ *
+ * `entity`: whose value it is. `element`: `element_bytes` bytes as they were written. `value`: the component's struct
+ * as its fields describe it, in the session's basis, filled with the defaults; both aligned to 16 bytes and good
+ * until the return. Returns 0; anything else leaves the entity's old value and comes as THETA_EVENT_CODEC_FAILED.
+ */
+typedef theta_status (*theta_encode_fn)(void *user_data, uint64_t entity, const void *element, void *value);
+
+/**
+ * Makes the engine's element from the struct of the wire fields. Called inside `theta_session_poll` of a joined
+ * session and `theta_session_tick` of a host, on their thread.
+ *
+ * `entity`: whose value it is. `value`: the component's struct as its fields describe it, in the session's basis.
+ * `element`: `element_bytes` bytes that hold the entity's old element (zeros before the first); both aligned to 16
+ * bytes and good until the return. Returns 0; anything else leaves the old element and comes as
+ * THETA_EVENT_CODEC_FAILED.
+ */
+typedef theta_status (*theta_decode_fn)(void *user_data, uint64_t entity, const void *value, void *element);
+
+/**
+ * Called once, after the last call of the other two: frees `user_data`.
+ */
+typedef void (*theta_drop_fn)(void *user_data);
+
+/**
+ * How a component's elements become its struct and back. Input; begins with its size.
+ *
+ * No function may call the library (THETA_E_REENTRANT, but for `theta_last_error`), throw, unwind or jump out.
+ * Sessions that share a registry share its codecs: two of them on two threads call them at the same time.
+ */
+typedef struct theta_codec {
+    /**
+     * `sizeof(theta_codec)`.
+     */
+    uint32_t struct_size;
+    /**
+     * sizeof an element, 1 to 65536.
+     */
+    uint32_t element_bytes;
+    /**
+     * The first argument of every call.
+     */
+    void *user_data;
+    /**
+     * Element to struct.
+     */
+    theta_encode_fn encode;
+    /**
+     * Struct to element.
+     */
+    theta_decode_fn decode;
+    /**
+     * May be null. Called once and last: on the thread whose call lets go of the last registry, session, frame or
+     * write that could need the codec, or inside `theta_registry_add_codec` when that fails.
+     */
+    theta_drop_fn drop;
+} theta_codec;
+
+/**
+ * A `theta_codec` with its size set and every other field zero, which means its default.
+ */
+#define THETA_CODEC_INIT \
+    { (uint32_t)sizeof(theta_codec), 0, 0, 0, 0, 0 }
+
+/**
  * A new entity. Input; begins with its size. Zero means default.
  */
 typedef struct theta_spawn_desc {
@@ -798,7 +1028,7 @@ typedef struct theta_spawn_desc {
     const uint64_t *component_ids;
     /**
      * Null = defaults for all. Else `component_count` pointers beside `component_ids`, each null = defaults, or to the
-     * component's struct, which is read as far as the size it was registered with.
+     * component's struct, which is read as far as the size it was registered with (its element, if it has a codec).
      */
     const void *const *component_values;
     /**
@@ -1214,7 +1444,7 @@ typedef struct theta_statistics {
      */
     uint64_t values_clamped;
     /**
-     * Values that were not a number when written here.
+     * Values that were not a number when written here, or that a codec refused.
      */
     uint64_t values_nan;
     /**
@@ -1258,160 +1488,6 @@ typedef struct theta_runtime {
      */
     uint64_t bits;
 } theta_runtime;
-
-/**
- * A registry handle. Zero is none.
- */
-typedef struct theta_registry {
-    /**
-     * Opaque.
-     */
-    uint64_t bits;
-} theta_registry;
-
-/**
- * A field of a component. Element of an array with an element size; grows at its end. Zero means default.
- */
-typedef struct theta_field_desc {
-    /**
-     * 1 to 65535, stable within the component, never reused.
-     */
-    uint16_t id;
-    /**
-     * `THETA_KIND_*`.
-     */
-    uint8_t kind;
-    /**
-     * Lists: `THETA_KIND_*` of an element, an integer kind or F32.
-     */
-    uint8_t element_kind;
-    /**
-     * Where the field stands in the engine's struct, in bytes; aligned to its type.
-     */
-    uint32_t offset_bytes;
-    /**
-     * For people and manifests, UTF-8, at most 128 bytes.
-     */
-    const char *name;
-    /**
-     * Bytes of `name`.
-     */
-    uint32_t name_length;
-    /**
-     * THETA_FIELD_DOCUMENT or 0.
-     */
-    uint32_t flags;
-    /**
-     * Least value of numbers, of each part of a vector, of each element of a list. Integers: 0 and 0 is the whole
-     * type.
-     */
-    double minimum;
-    /**
-     * Largest value.
-     */
-    double maximum;
-    /**
-     * Distance of neighbouring float values. Integers: 0 or 1.
-     */
-    double step;
-    /**
-     * FLAGS: how many, 1 to 64. QUAT: bits per component, 4 to 18, 0 = 11.
-     */
-    uint32_t bits;
-    /**
-     * STRING, BYTES: capacity in bytes; LIST: in elements. 1 to 4096.
-     */
-    uint32_t max_length;
-    /**
-     * `THETA_SEMANTIC_*`: how the field converts between the session's basis and the wire's.
-     */
-    uint8_t semantic;
-    /**
-     * `THETA_PREDICTOR_*`.
-     */
-    uint8_t predictor;
-    /**
-     * `THETA_DIFF_*`.
-     */
-    uint8_t diff;
-    /**
-     * Zero.
-     */
-    uint8_t reserved0;
-    /**
-     * Zero.
-     */
-    uint32_t reserved1;
-    /**
-     * What a fresh row holds, for floats (the first), vectors and quaternions, in the wire's basis (OpenXR, metres).
-     * All zero: zero clamped into the range; identity for QUAT.
-     */
-    double default_number[4];
-    /**
-     * What a fresh row holds, for integers and flags.
-     */
-    int64_t default_integer;
-    /**
-     * Zero.
-     */
-    uint64_t reserved2;
-} theta_field_desc;
-
-/**
- * A component: a struct of the engine. Input; begins with its size. Zero means default.
- */
-typedef struct theta_component_desc {
-    /**
-     * `sizeof(theta_component_desc)`.
-     */
-    uint32_t struct_size;
-    /**
-     * Bytes of `name`.
-     */
-    uint32_t name_length;
-    /**
-     * Stable name, UTF-8, at most 128 bytes; its hash is the component's id.
-     */
-    const char *name;
-    /**
-     * `field_count` fields, `field_size` bytes apart.
-     */
-    const struct theta_field_desc *fields;
-    /**
-     * 1 to 64.
-     */
-    uint32_t field_count;
-    /**
-     * `sizeof(theta_field_desc)`.
-     */
-    uint32_t field_size;
-    /**
-     * sizeof the engine's struct, at most 65536; 0 lets C's rules decide.
-     */
-    uint32_t size_bytes;
-    /**
-     * `THETA_AUTHORITY_*`.
-     */
-    uint32_t authority;
-    /**
-     * The version of the application that brought the component, UTF-8, at most 32 bytes; may be empty.
-     */
-    const char *since_version;
-    /**
-     * Bytes of `since_version`.
-     */
-    uint32_t since_version_length;
-    /**
-     * Zero.
-     */
-    uint32_t reserved;
-} theta_component_desc;
-
-/**
- * A `theta_component_desc` with its size set and every other field zero, which means its default.
- */
-#define THETA_COMPONENT_DESC_INIT \
-    { (uint32_t)sizeof(theta_component_desc), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * How to start a runtime. Input; begins with its size. Zero means default.
@@ -1903,6 +1979,26 @@ theta_status theta_session_admission(struct theta_session session,
                                      uint64_t *length);
 
 /**
+ * Adds a component whose rows are elements of the program's own. `theta_write_rows`, `theta_entity_spawn` and
+ * `theta_frame_read` take and give whole rows as elements; single fields, quantised lanes and all that travels are
+ * those of `desc`, and peers may have another codec for it or none. What is written or spawned with is encoded by the
+ * next `theta_session_tick`; a frame can be acquired once `theta_session_poll` (on a host: the tick) has decoded it.
+ * Elements have no in-between: `theta_session_sample` gives single fields of such a component.
+ *
+ * `desc`: the component, as `theta_registry_add` takes it. `codec`: input of `codec->struct_size` bytes; its functions
+ * and `user_data` belong to the library from here on, also when this fails, unless `codec` itself cannot be read.
+ * `component_id` receives the id and may be null.
+ *
+ * Returns THETA_OK, what `theta_registry_add` returns, THETA_E_NULL (encode, decode), THETA_E_RANGE (element_bytes),
+ * THETA_E_COMPONENT_COLLISION (it has a codec already). [init]
+ */
+THETA_API
+theta_status theta_registry_add_codec(struct theta_registry registry,
+                                      const struct theta_component_desc *desc,
+                                      const struct theta_codec *codec,
+                                      uint64_t *component_id);
+
+/**
  * Spawns an entity with its first values; every peer sees it complete, with the next `theta_session_tick`. A first
  * value out of range is clamped, one that is not a number is the field's default.
  *
@@ -1963,7 +2059,7 @@ theta_status theta_entity_set_host_tag(struct theta_session session,
 
 /**
  * Takes what happened since the last poll, oldest first. All host code that reacts to events runs between polls, on
- * the calling thread; poll until THETA_NOTHING_NEW.
+ * the calling thread; poll until THETA_NOTHING_NEW. Codecs of a joined session decode new frames in here.
  *
  * `out`: `capacity` (1 to 4096) events, `event_size` (sizeof(theta_event)) bytes apart. `count` receives how many were
  * written. Their texts stay readable until the next poll.
@@ -1999,7 +2095,7 @@ theta_status theta_session_text(struct theta_session session,
  * it stays readable after its session was destroyed.
  *
  * `which`: THETA_FRAME_NEWEST, or THETA_FRAME_NEXT for each tick in order (ticks that were too old to be kept are
- * left out). `out` receives the handle; end it with `theta_frame_release`. Three may be held at once per session.
+ * left out). Where a component has a codec, ticks are there once `theta_session_poll` has decoded them. `out` receives the handle; end it with `theta_frame_release`. Three may be held at once per session.
  *
  * Returns THETA_OK, THETA_NOTHING_NEW (no tick is complete yet, or NEXT has shown the newest; `out` is untouched),
  * THETA_E_NULL, THETA_E_RANGE, the handle errors, THETA_E_CONCURRENT, THETA_E_LIMIT (the fourth frame),
@@ -2047,7 +2143,8 @@ theta_status theta_frame_entities(struct theta_frame frame,
  * Copies a column: the values of all entities that carry a component, in the order of `theta_frame_entities` for that
  * component, in the session's basis.
  *
- * `component`, `field`: the whole struct (field 0) or one field. `flags`: 0, or THETA_READ_QUANTISED for the fixed
+ * `component`, `field`: the whole struct (field 0; the element, if it has a codec) or one field. `flags`: 0, or
+ * THETA_READ_QUANTISED for the fixed
  * fields' lanes as int64_t (lane times step plus minimum is the value; the wire's basis). `out`: row i is written at
  * byte `i * stride_bytes`, the stride at least a row and at most 1 MiB, a multiple of 8 for lanes; bytes between rows
  * are left alone; null with capacity 0 asks for the count; the capacity is at most 1048576. `count` receives the
@@ -2331,7 +2428,7 @@ theta_status theta_runtime_detach(struct theta_runtime runtime);
  *
  * Returns THETA_OK, THETA_SOME_MISSING, THETA_E_NULL, THETA_E_RANGE, THETA_E_NAN, the handle errors,
  * THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN, THETA_E_NOT_SAMPLED (no tick is complete
- * yet), THETA_E_PANIC. [any]
+ * yet, or the whole struct has a codec), THETA_E_PANIC. [any]
  */
 THETA_API
 theta_status theta_session_sample(struct theta_session session,
@@ -2477,7 +2574,8 @@ theta_status theta_session_ticks_due(struct theta_session session,
                                      uint32_t *due);
 
 /**
- * Seals what was written since the last tick and sends it to every peer.
+ * Seals what was written since the last tick and sends it to every peer. Codecs encode what was written in here, and
+ * decode what changed.
  *
  * `session`: a host's. `tick` receives the number of the sealed tick, from 1.
  *
@@ -2515,7 +2613,8 @@ THETA_API theta_status theta_write_begin(struct theta_session session, struct th
  * Converts and quantises rows on the calling thread and stages them. Any number of threads may stage into one write
  * at the same time, as long as they write different entities, components or fields. Nothing is kept of `data`.
  *
- * `component`, `field`: rows are the component's whole struct (field 0; document fields are left alone) or one field
+ * `component`, `field`: rows are the component's whole struct (field 0; document fields are left alone; its elements, if
+ * it has a codec: the next `theta_session_tick` encodes them, and what becomes of them is not in a report) or one field
  * of it. `entities`: `count` ids, at most 1048576. `data`: row i begins at byte `i * stride_bytes`; the stride is at
  * least a row and at most 1 MiB. `report` may be null; what is out of range is clamped, what is not a number keeps
  * the old value, and both are counted in it.

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::mem::offset_of;
 
 use super::admission::{theta_invite_desc, theta_invite_info};
+use super::codec::theta_codec;
 use super::entity::theta_spawn_desc;
 use super::event::theta_event;
 use super::frame::{theta_entity_row, theta_frame, theta_frame_info};
@@ -28,6 +29,7 @@ const SOURCES: &[&str] = &[
     include_str!("library.rs"),
     include_str!("runtime.rs"),
     include_str!("registry.rs"),
+    include_str!("codec.rs"),
     include_str!("basis.rs"),
     include_str!("session.rs"),
     include_str!("peer.rs"),
@@ -95,6 +97,7 @@ fn structs() -> Vec<Struct> {
             struct_size, name_length, name, fields, field_count, field_size, size_bytes, authority, since_version,
             since_version_length, reserved,
         }
+        theta_codec { struct_size, element_bytes, user_data, encode, decode, drop }
         theta_session { bits }
         theta_host_config {
             struct_size, flags, bind_address, bind_address_length, max_peers, tick_rate_hz, basis, default_role,

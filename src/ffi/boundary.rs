@@ -10,15 +10,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::codec;
 use super::error::{self, Error};
 use super::status::theta_status;
 
 /// What a body returns: a status that is not an error, or the error.
 pub(crate) type Outcome = Result<theta_status, Error>;
 
-/// Runs a body and maps what came out of it. Called by [`boundary!`] only.
+/// Runs a body and maps what came out of it; refuses to on a thread that is inside a codec's function. Called by
+/// [`boundary!`] only.
 #[inline]
 pub(crate) fn run(function: &'static str, body: impl FnOnce() -> Outcome) -> theta_status {
+    if codec::is_inside() {
+        return error::record(function, &Error::Reentrant);
+    }
+    run_anywhere(function, body)
+}
+
+/// As [`run`], and also inside a codec's function.
+#[inline]
+pub(crate) fn run_anywhere(function: &'static str, body: impl FnOnce() -> Outcome) -> theta_status {
     // Unwind safe: bodies write outputs only after everything that can fail, and guards fault what they held.
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
@@ -92,8 +103,14 @@ fn panic_text(payload: Box<dyn std::any::Any + Send>) -> String {
     text
 }
 
-/// `boundary!(theta_noun_verb, { body })`: the body is a block that ends in an [`Outcome`] and may use `?`.
+/// `boundary!(theta_noun_verb, { body })`: the body is a block that ends in an [`Outcome`] and may use `?`. With
+/// `anywhere` before the name a codec's function may call it too.
 macro_rules! boundary {
+    (anywhere $function:ident, $body:block) => {
+        $crate::ffi::boundary::run_anywhere(stringify!($function), || -> $crate::ffi::boundary::Outcome {
+            $body
+        })
+    };
     ($function:ident, $body:block) => {
         $crate::ffi::boundary::run(stringify!($function), || -> $crate::ffi::boundary::Outcome { $body })
     };

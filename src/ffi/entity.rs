@@ -4,6 +4,7 @@ use std::ffi::c_void;
 
 use super::basis::Way;
 use super::boundary::boundary;
+use super::elements::element_of;
 use super::error::Error;
 use super::peer::peer_id;
 use super::rows::Rows;
@@ -12,6 +13,7 @@ use super::side::{Session, Shared};
 use super::sized::{self, sized};
 use super::status::*;
 use super::view::{self, Out};
+use crate::core::schema::ComponentIndex;
 use crate::core::schema::entity_field::MAX_PAYLOAD_BYTES;
 use crate::core::types::{ComponentId, EntityId};
 use crate::core::world::SpawnDesc;
@@ -40,7 +42,7 @@ pub struct theta_spawn_desc {
     /// `component_count` component ids, each once.
     pub component_ids: *const u64,
     /// Null = defaults for all. Else `component_count` pointers beside `component_ids`, each null = defaults, or to the
-    /// component's struct, which is read as far as the size it was registered with.
+    /// component's struct, which is read as far as the size it was registered with (its element, if it has a codec).
     pub component_values: *const *const c_void,
     /// What every peer learns with the spawn, at most 256 bytes.
     pub payload: *const u8,
@@ -53,12 +55,17 @@ sized!(theta_spawn_desc: 72 reserved);
 
 /// A component's first row in the wire's basis, or none for its defaults.
 type FirstRow = (ComponentId, Option<Vec<u8>>);
+/// The first element of a component with a codec.
+type FirstElement = (ComponentIndex, Vec<u8>);
 
 /// Reads the first values of a spawn.
 ///
 /// # Safety
 /// Every pointer of `desc` is null or has what its count says; each value has its component's registered size.
-unsafe fn first_rows(desc: &theta_spawn_desc, shared: &Shared) -> Result<Vec<FirstRow>, Error> {
+unsafe fn first_rows(
+    desc: &theta_spawn_desc,
+    shared: &Shared,
+) -> Result<(Vec<FirstRow>, Vec<FirstElement>), Error> {
     let count = desc.component_count as u64;
     // SAFETY: the caller's promise, here and below.
     let ids = unsafe { view::slice(desc.component_ids, count, MAX_ENTITY_COMPONENTS, "component_ids") }?;
@@ -68,10 +75,20 @@ unsafe fn first_rows(desc: &theta_spawn_desc, shared: &Shared) -> Result<Vec<Fir
         // SAFETY: as above.
         unsafe { view::slice(desc.component_values, count, MAX_ENTITY_COMPONENTS, "component_values") }?
     };
-    let mut out = Vec::with_capacity(ids.len());
+    let (mut out, mut elements) = (Vec::with_capacity(ids.len()), Vec::new());
     for (at, id) in ids.iter().enumerate() {
         let rows = Rows::new(&shared.schema, &shared.conversions, *id, 0)?;
         let value = values.get(at).filter(|value| !value.is_null());
+        if let Some(bytes) = element_of(&shared.codecs, rows.index, 0) {
+            if let Some(value) = value {
+                let size = bytes as u64;
+                // SAFETY: as above.
+                let element = unsafe { view::slice(value.cast::<u8>(), size, size, "a component value") }?;
+                elements.push((rows.index, element.to_vec()));
+            }
+            out.push((ComponentId(*id), None));
+            continue;
+        }
         let row = value.map(|value| {
             let size = rows.row_bytes as u64;
             // SAFETY: as above.
@@ -82,7 +99,7 @@ unsafe fn first_rows(desc: &theta_spawn_desc, shared: &Shared) -> Result<Vec<Fir
         });
         out.push((ComponentId(*id), row.transpose()?));
     }
-    Ok(out)
+    Ok((out, elements))
 }
 
 /// Spawns an entity with its first values; every peer sees it complete, with the next `theta_session_tick`. A first
@@ -107,7 +124,7 @@ pub unsafe extern "C" fn theta_entity_spawn(
         let (noun, state) = session.parts();
         let host = state.host()?;
         // SAFETY: as above.
-        let rows = unsafe { first_rows(&desc, &noun.shared) }?;
+        let (rows, elements) = unsafe { first_rows(&desc, &noun.shared) }?;
         let limit = MAX_PAYLOAD_BYTES as u64;
         // SAFETY: as above.
         let payload =
@@ -123,6 +140,9 @@ pub unsafe extern "C" fn theta_entity_spawn(
             components: &components,
         })?;
         noun.shared.tags.set(entity, desc.host_tag)?;
+        for (component, element) in elements {
+            state.elements.write(component, entity, &element);
+        }
         out.set(entity.0);
         Ok(THETA_OK)
     })

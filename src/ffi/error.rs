@@ -69,6 +69,8 @@ pub(crate) enum Error {
     Limit { what: &'static str, limit: u64 },
     #[error("this call is for {needed}; this session {is}")]
     WrongRole { needed: &'static str, is: &'static str },
+    #[error("a codec's function called the library; return first, and call when poll or tick has returned")]
+    Reentrant,
 
     #[error("component {id:#018x} is not in the registry of this session; add it before the session starts")]
     ComponentUnknown { id: u64 },
@@ -76,6 +78,10 @@ pub(crate) enum Error {
     FieldUnknown { component: String, field: u32 },
     #[error("a session uses this registry, so it takes no more components; add them first")]
     RegistrySealed,
+    #[error("component {component} has a codec already; add it once")]
+    CodecTwice { component: String },
+    #[error("component {component} has a codec, and its elements have no in-between; sample its fields")]
+    NotSampled { component: String },
 
     #[error("there is no peer {peer} in the session; theta_session_peers lists who is here")]
     PeerUnknown { peer: u32 },
@@ -118,9 +124,12 @@ impl Error {
             Self::Concurrent { .. } => THETA_E_CONCURRENT,
             Self::Limit { .. } => THETA_E_LIMIT,
             Self::WrongRole { .. } => THETA_E_WRONG_ROLE,
+            Self::Reentrant => THETA_E_REENTRANT,
             Self::ComponentUnknown { .. } => THETA_E_COMPONENT_UNKNOWN,
             Self::FieldUnknown { .. } => THETA_E_FIELD_UNKNOWN,
             Self::RegistrySealed => THETA_E_REGISTRY_SEALED,
+            Self::CodecTwice { .. } => THETA_E_COMPONENT_COLLISION,
+            Self::NotSampled { .. } => THETA_E_NOT_SAMPLED,
             Self::PeerUnknown { .. } => THETA_E_PEER_UNKNOWN,
             Self::EntityUnknown { .. } => THETA_E_ENTITY_UNKNOWN,
             Self::Panic { .. } | Self::Faulted { .. } | Self::ThreadPanicked => THETA_E_PANIC,

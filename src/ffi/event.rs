@@ -56,6 +56,10 @@ pub const THETA_EVENT_INVITE_BOUND: u32 = 21;
 /// text = one line for each (200 at most, then how many more): what is skipped, absent, defaulted, converted, deprecated.
 pub const THETA_EVENT_SCHEMA_MAPPED: u32 = 22;
 
+/// A codec refused values: entity = the first, value = component id, code = its status for that one, tick, text = how
+/// many and which way. They keep their old values until they change again.
+pub const THETA_EVENT_CODEC_FAILED: u32 = 24;
+
 /// Something that happened. Element of an array with an element size; kinds that a program does not know are
 /// skipped. Fields that a kind does not name are 0.
 #[derive(Clone, Copy, Default)]
@@ -130,7 +134,7 @@ impl Texts {
 const MAX_EVENTS: u32 = 4096;
 
 /// Takes what happened since the last poll, oldest first. All host code that reacts to events runs between polls, on
-/// the calling thread; poll until THETA_NOTHING_NEW.
+/// the calling thread; poll until THETA_NOTHING_NEW. Codecs of a joined session decode new frames in here.
 ///
 /// `out`: `capacity` (1 to 4096) events, `event_size` (sizeof(theta_event)) bytes apart. `count` receives how many were
 /// written. Their texts stay readable until the next poll.
@@ -155,9 +159,12 @@ pub unsafe extern "C" fn theta_session_poll(
         let mut session = handle::serial::<Session>(session.bits)?;
         let (noun, state) = session.parts();
         let mut written = 0;
+        if !noun.shared.fault.is_raised() {
+            state.follow(&noun.shared)?;
+        }
         state.texts.begin();
         while written < out.capacity() {
-            let Some(event) = state.next_event(&noun.shared.fault) else { break };
+            let Some(event) = state.next_event(&noun.shared) else { break };
             out.set(written, &event);
             written += 1;
         }

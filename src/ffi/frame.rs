@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::basis::Way;
 use super::boundary::boundary;
+use super::elements::{FrameElements, element_of};
 use super::error::Error;
 use super::handle::{self, Epoch, Kind, Noun};
 use super::rows::Rows;
@@ -88,6 +89,7 @@ const MAX_HELD: u32 = 3;
 /// What a frame handle names.
 pub(crate) struct Frame {
     state: Arc<world::Frame>,
+    elements: Arc<FrameElements>,
     shared: Arc<Shared>,
     confirmed_tick: u32,
     time_ns: u64,
@@ -152,7 +154,7 @@ impl Frame {
 /// it stays readable after its session was destroyed.
 ///
 /// `which`: THETA_FRAME_NEWEST, or THETA_FRAME_NEXT for each tick in order (ticks that were too old to be kept are
-/// left out). `out` receives the handle; end it with `theta_frame_release`. Three may be held at once per session.
+/// left out). Where a component has a codec, ticks are there once `theta_session_poll` has decoded them. `out` receives the handle; end it with `theta_frame_release`. Three may be held at once per session.
 ///
 /// Returns THETA_OK, THETA_NOTHING_NEW (no tick is complete yet, or NEXT has shown the newest; `out` is untouched),
 /// THETA_E_NULL, THETA_E_RANGE, the handle errors, THETA_E_CONCURRENT, THETA_E_LIMIT (the fourth frame),
@@ -172,9 +174,12 @@ pub unsafe extern "C" fn theta_frame_acquire(
         }
         let (noun, state) = open.parts();
         let place = Place::take(&noun.shared)?;
-        let Some(found) = state.frame(which == THETA_FRAME_NEXT) else { return Ok(THETA_NOTHING_NEW) };
+        let Some((found, elements)) = state.frame(&noun.shared, which == THETA_FRAME_NEXT) else {
+            return Ok(THETA_NOTHING_NEW);
+        };
         let frame = Frame {
             state: found.frame,
+            elements,
             shared: noun.shared.clone(),
             confirmed_tick: found.confirmed_tick.0,
             time_ns: found.time_ns,
@@ -261,7 +266,8 @@ pub unsafe extern "C" fn theta_frame_entities(
 /// Copies a column: the values of all entities that carry a component, in the order of `theta_frame_entities` for that
 /// component, in the session's basis.
 ///
-/// `component`, `field`: the whole struct (field 0) or one field. `flags`: 0, or THETA_READ_QUANTISED for the fixed
+/// `component`, `field`: the whole struct (field 0; the element, if it has a codec) or one field. `flags`: 0, or
+/// THETA_READ_QUANTISED for the fixed
 /// fields' lanes as int64_t (lane times step plus minimum is the value; the wire's basis). `out`: row i is written at
 /// byte `i * stride_bytes`, the stride at least a row and at most 1 MiB, a multiple of 8 for lanes; bytes between rows
 /// are left alone; null with capacity 0 asks for the count; the capacity is at most 1048576. `count` receives the
@@ -289,12 +295,19 @@ pub unsafe extern "C" fn theta_frame_read(
         let frame = handle::pin::<Frame>(frame.bits)?;
         let shared = &frame.shared;
         let rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
+        let element = element_of(&shared.codecs, rows.index, field);
         let total = if flags & THETA_READ_QUANTISED != 0 {
             let stride = rows.lane_stride(&shared.schema, stride_bytes)?;
             let lanes = rows.lane_span(&shared.schema, capacity, stride)?;
             // SAFETY: as above; rows of `stride` lanes, the last one without its gap.
             let out = unsafe { view::slice_mut(out.cast::<i64>(), lanes as u64, "out") }?;
             frame.state.read_lanes(&shared.schema, rows.component, rows.field, out, stride)?
+        } else if let Some(element_bytes) = element {
+            let rows = rows.of_elements(element_bytes);
+            let bytes = rows.span_bytes(capacity, stride_bytes)?;
+            // SAFETY: as above.
+            let out = unsafe { view::slice_mut(out.cast::<u8>(), bytes as u64, "out") }?;
+            frame.elements.read(&frame.state, rows.index, element_bytes, out, stride_bytes as usize)
         } else {
             let stride = stride_bytes as usize;
             let bytes = rows.span_bytes(capacity, stride_bytes)?;

@@ -73,7 +73,7 @@ pub extern "C" fn theta_status_text(code: theta_status) -> *const c_char {
 /// Returns THETA_OK, THETA_E_NULL, THETA_E_STRUCT_SIZE. [any]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_last_error(out: *mut theta_error_info) -> theta_status {
-    boundary!(theta_last_error, {
+    boundary!(anywhere theta_last_error, {
         // SAFETY: the caller's promise about `out`.
         let out = unsafe { sized::output(out) }?;
         out.set(error::last(|last| {

@@ -3,11 +3,12 @@
 //! One file per C noun; each function checks its handle and views, calls the runtime, and maps the result. What is
 //! the same for all of them is written once: [`handle`] (the slot table), [`status`] (the table of codes), [`error`]
 //! (sentences and the thread's last error), [`boundary`] (panics), [`view`] (pointers), [`sized`] (structs that grow),
-//! [`basis`] and [`rows`] (coordinates), [`describe`] (components), [`side`] (what stands behind a session).
-//! docs/c-api.md is the contract.
+//! [`basis`] and [`rows`] (coordinates), [`describe`] (components), [`elements`] (values on their way through a codec),
+//! [`side`] (what stands behind a session). docs/c-api.md is the contract.
 //!
-//! Must never: call the host application, hold a lock while it quantises or waits, let a panic out, export data, or
-//! change what a function, a number or an offset means. Called by C, C++ and C#.
+//! Must never: call the host application (but for a codec's functions, inside poll and tick, see [`codec`]), hold a lock
+//! while it quantises or waits, let a panic out, export data, or change what a function, a number or an offset means.
+//! Called by C, C++ and C#.
 
 // The names are C's: both generators copy them from here.
 #![allow(non_camel_case_types)]
@@ -20,7 +21,9 @@ mod abi;
 pub mod admission;
 pub mod basis;
 pub(crate) mod boundary;
+pub mod codec;
 pub(crate) mod describe;
+pub(crate) mod elements;
 pub mod entity;
 pub(crate) mod error;
 pub mod event;

@@ -74,7 +74,7 @@ pub struct theta_statistics {
     pub divergences: u64,
     /// Values that were clamped when written here.
     pub values_clamped: u64,
-    /// Values that were not a number when written here.
+    /// Values that were not a number when written here, or that a codec refused.
     pub values_nan: u64,
     /// Events that were coalesced because nobody polled.
     pub events_dropped: u64,

@@ -7,6 +7,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::boundary::boundary;
+use super::codec::{Codec, CodecMap};
 use super::describe::component;
 use super::error::Error;
 use super::handle::{self, Epoch, Kind, Noun, SerialNoun};
@@ -14,7 +15,8 @@ use super::runtime::{Runtime, theta_runtime};
 use super::sized::{element, sized};
 use super::status::*;
 use super::view::{self, Buffer, Out};
-use crate::core::schema::{self, Schema, component_id};
+use crate::core::schema::{self, ComponentDesc, Schema, component_id};
+use crate::core::types::ComponentId;
 
 /// Signed integer, 8 bits.
 pub const THETA_KIND_I8: u32 = 1;
@@ -191,6 +193,7 @@ pub(crate) struct Registry {
 pub(crate) struct Components {
     open: schema::Registry,
     sealed: Option<Arc<Schema>>,
+    codecs: CodecMap,
 }
 
 // SAFETY: `state` is reached through `handle::Serial` only, which is one thread at a time.
@@ -207,6 +210,26 @@ impl SerialNoun for Registry {
 }
 
 impl Components {
+    /// Adds a component, and the codec of its elements if it has one. On failure nothing was added.
+    pub(crate) fn add(&mut self, desc: ComponentDesc, codec: Option<Codec>) -> Result<ComponentId, Error> {
+        if self.sealed.is_some() {
+            return Err(Error::RegistrySealed);
+        }
+        if codec.is_some() && self.codecs.contains_key(&desc.id()) {
+            return Err(Error::CodecTwice { component: desc.name });
+        }
+        let id = self.open.add(desc)?;
+        if let Some(codec) = codec {
+            self.codecs.insert(id, Arc::new(codec));
+        }
+        Ok(id)
+    }
+
+    /// The codecs by component.
+    pub(crate) fn codecs(&self) -> &CodecMap {
+        &self.codecs
+    }
+
     /// A session uses this schema; no more components after this.
     pub(crate) fn seal(&mut self, schema: Arc<Schema>) {
         self.sealed = Some(schema);
@@ -260,7 +283,7 @@ pub unsafe extern "C" fn theta_registry_create(
         // SAFETY: the caller's promise about `out`.
         let out = unsafe { Out::new(out, "out") }?;
         let _alive = handle::pin::<Runtime>(runtime.bits)?;
-        let components = Components { open: schema::Registry::new(), sealed: None };
+        let components = Components { open: schema::Registry::new(), sealed: None, codecs: CodecMap::new() };
         let registry = Registry { state: UnsafeCell::new(components) };
         out.set(theta_registry { bits: handle::insert(Epoch::of(runtime.bits), registry)? });
         Ok(THETA_OK)
@@ -286,10 +309,7 @@ pub unsafe extern "C" fn theta_registry_add(
         let (_, components) = registry.parts();
         // SAFETY: the caller's promise about its pointers.
         let (desc, out) = unsafe { (component(desc)?, Out::optional(component_id)) };
-        if components.sealed.is_some() {
-            return Err(Error::RegistrySealed);
-        }
-        let id = components.open.add(desc)?;
+        let id = components.add(desc, None)?;
         if let Some(out) = out {
             out.set(id.0);
         }

@@ -102,6 +102,7 @@ impl Conversions {
 /// Rows of a component, or of one of its fields: what a batch moves.
 pub(crate) struct Rows<'a> {
     pub(crate) component: ComponentId,
+    pub(crate) index: ComponentIndex,
     /// The field's id; none for rows of the whole struct.
     pub(crate) field: Option<u16>,
     /// Bytes of one row.
@@ -132,12 +133,18 @@ impl<'a> Rows<'a> {
         };
         Ok(Self {
             component: id,
+            index,
             field: only.map(|at| shape.fields[at].desc.id),
             row_bytes: only.map_or(shape.size_bytes, |at| shape.fields[at].size_bytes),
             basis: conversions.basis,
             spatial: &conversions.components[index.0 as usize],
             only,
         })
+    }
+
+    /// The same rows as elements of a codec, which have a size of their own and no basis.
+    pub(crate) fn of_elements(self, element_bytes: usize) -> Self {
+        Self { row_bytes: element_bytes, spatial: &[], ..self }
     }
 
     /// Checks a stride against the rows and returns the bytes that `count` of them span.

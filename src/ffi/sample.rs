@@ -4,6 +4,7 @@ use std::ffi::c_void;
 
 use super::basis::Way;
 use super::boundary::boundary;
+use super::elements::element_of;
 use super::error::Error;
 use super::handle;
 use super::rows::{MAX_ROWS, Rows};
@@ -33,7 +34,7 @@ pub const THETA_SAMPLE_MISSING: u32 = 3;
 ///
 /// Returns THETA_OK, THETA_SOME_MISSING, THETA_E_NULL, THETA_E_RANGE, THETA_E_NAN, the handle errors,
 /// THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN, THETA_E_NOT_SAMPLED (no tick is complete
-/// yet), THETA_E_PANIC. [any]
+/// yet, or the whole struct has a codec), THETA_E_PANIC. [any]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn theta_session_sample(
     session: theta_session,
@@ -56,6 +57,10 @@ pub unsafe extern "C" fn theta_session_sample(
         }
         let shared = &session.shared;
         let rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
+        if element_of(&shared.codecs, rows.index, field).is_some() {
+            let component = shared.schema.component(rows.index).name().to_owned();
+            return Err(Error::NotSampled { component });
+        }
         let bytes = rows.span_bytes(count, stride_bytes)?;
         let (ids, values) =
             ((entities.as_ptr().cast(), size_of_val(entities)), (out.cast_const().cast(), bytes));

@@ -232,7 +232,7 @@ pub unsafe extern "C" fn theta_session_host(
         let basis = basis(config.basis)?;
         // SAFETY: as above.
         let host = owner.inner.host(schema.clone(), unsafe { host_options(&config) }?)?;
-        let session = Session::host(host, schema.clone(), basis);
+        let session = Session::host(host, schema.clone(), basis, components.parts().1.codecs());
         out.set(theta_session { bits: handle::insert(Epoch::of(runtime.bits), session)? });
         components.parts().1.seal(schema);
         Ok(THETA_OK)
@@ -263,7 +263,7 @@ pub unsafe extern "C" fn theta_session_join(
         let basis = basis(config.basis)?;
         // SAFETY: as above.
         let joined = owner.inner.join(schema.clone(), unsafe { join_options(&config) }?)?;
-        let session = Session::joined(joined, schema.clone(), basis);
+        let session = Session::joined(joined, schema.clone(), basis, components.parts().1.codecs());
         out.set(theta_session { bits: handle::insert(Epoch::of(runtime.bits), session)? });
         components.parts().1.seal(schema);
         Ok(THETA_OK)

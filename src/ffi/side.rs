@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::basis::Basis;
 use super::boundary::Fault;
+use super::codec::{CodecMap, Codecs};
+use super::elements::{Elements, FrameElements};
 use super::error::Error;
 use super::event::*;
 use super::handle::{self, Kind, Noun, Serial, SerialNoun};
@@ -35,6 +37,7 @@ use crate::runtime::{
 /// What several threads use of a session at once; frames and writes keep it alive.
 pub(crate) struct Shared {
     pub(crate) schema: Arc<Schema>,
+    pub(crate) codecs: Codecs,
     pub(crate) conversions: Conversions,
     pub(crate) tags: Tags,
     pub(crate) frames_held: AtomicU32,
@@ -45,8 +48,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(schema: Arc<Schema>, basis: Basis) -> Arc<Self> {
+    fn new(schema: Arc<Schema>, basis: Basis, codecs: &CodecMap) -> Arc<Self> {
         Arc::new(Self {
+            codecs: Codecs::new(&schema, codecs),
             conversions: Conversions::new(&schema, basis),
             schema,
             tags: Tags::new(),
@@ -77,6 +81,7 @@ pub(crate) struct Session {
 /// What one thread at a time may do with a session.
 pub(crate) struct Serially {
     side: Side,
+    pub(crate) elements: Elements,
     pub(crate) texts: Texts,
     /// Host: the tick of each peer's input that was handed out last.
     inputs_seen: HashMap<PeerId, Tick>,
@@ -119,14 +124,14 @@ const HOSTS: Error = Error::WrongRole { needed: "joined sessions", is: "is a hos
 
 impl Session {
     /// A hosted session.
-    pub(crate) fn host(host: HostSession, schema: Arc<Schema>, basis: Basis) -> Self {
-        let (shared, view) = (Shared::new(schema, basis), host.view());
+    pub(crate) fn host(host: HostSession, schema: Arc<Schema>, basis: Basis, codecs: &CodecMap) -> Self {
+        let (shared, view) = (Shared::new(schema, basis, codecs), host.view());
         Self { shared, view, sampler: None, state: Serially::new(Side::Host(host)) }
     }
 
     /// A joined session.
-    pub(crate) fn joined(joined: JoinSession, schema: Arc<Schema>, basis: Basis) -> Self {
-        let (shared, sampler) = (Shared::new(schema, basis), joined.sampler());
+    pub(crate) fn joined(joined: JoinSession, schema: Arc<Schema>, basis: Basis, codecs: &CodecMap) -> Self {
+        let (shared, sampler) = (Shared::new(schema, basis, codecs), joined.sampler());
         let (view, state) = (sampler.view(), Serially::new(Side::Joined(joined)));
         Self { shared, view, sampler: Some(sampler), state }
     }
@@ -245,6 +250,7 @@ impl Serially {
     fn new(side: Side) -> UnsafeCell<Self> {
         UnsafeCell::new(Self {
             side,
+            elements: Elements::default(),
             texts: Texts::default(),
             inputs_seen: HashMap::new(),
             fault_told: false,
@@ -275,8 +281,39 @@ impl Serially {
         }
     }
 
-    /// The newest complete tick, or the next one in order.
-    pub(crate) fn frame(&mut self, in_order: bool) -> Option<PublishedFrame> {
+    /// The newest complete tick, or the next one in order; with codecs, of those that were decoded.
+    pub(crate) fn frame(
+        &mut self,
+        shared: &Shared,
+        in_order: bool,
+    ) -> Option<(PublishedFrame, Arc<FrameElements>)> {
+        if shared.codecs.is_empty() {
+            return self.published(in_order).map(|found| (found, Arc::default()));
+        }
+        self.elements.frame(in_order)
+    }
+
+    /// Seals a tick: what was written as elements is encoded before, and decoded as this program reads it after.
+    pub(crate) fn tick(&mut self, shared: &Shared) -> Result<Tick, Error> {
+        if let Side::Host(host) = &mut self.side {
+            self.elements.encode(shared, host.world_mut())?;
+        }
+        let tick = self.host()?.tick()?;
+        self.follow(shared)?;
+        Ok(tick)
+    }
+
+    /// Decodes the elements of every frame that is new.
+    pub(crate) fn follow(&mut self, shared: &Shared) -> Result<(), Error> {
+        if !shared.codecs.is_empty() {
+            while let Some(published) = self.published(true) {
+                self.elements.decode(shared, published)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn published(&mut self, in_order: bool) -> Option<PublishedFrame> {
         match (&mut self.side, in_order) {
             (Side::Host(host), false) => host.newest_frame(),
             (Side::Host(host), true) => host.next_frame(),
@@ -303,9 +340,13 @@ impl Serially {
     }
 
     /// The next thing that happened, as C's record; its text is kept until the next poll.
-    pub(crate) fn next_event(&mut self, fault: &Fault) -> Option<theta_event> {
-        if fault.is_raised() {
-            return self.tell_fault(fault);
+    pub(crate) fn next_event(&mut self, shared: &Shared) -> Option<theta_event> {
+        if shared.fault.is_raised() {
+            return self.tell_fault(&shared.fault);
+        }
+        if let Some((mut event, text)) = self.elements.next_event(shared) {
+            self.texts.keep(text.into_bytes(), &mut event);
+            return Some(event);
         }
         let event = match &mut self.side {
             Side::Host(host) => host.poll(),

@@ -52,6 +52,8 @@ pub const THETA_E_LIMIT: i32 = -303;
 pub const THETA_E_STATE: i32 = -304;
 /// A host's call on a joined session, or the reverse.
 pub const THETA_E_WRONG_ROLE: i32 = -305;
+/// A function of a codec called the library.
+pub const THETA_E_REENTRANT: i32 = -306;
 
 /// Two component names have one id, or one name was registered twice with different descriptions.
 pub const THETA_E_COMPONENT_COLLISION: i32 = -401;
@@ -143,6 +145,7 @@ pub(crate) const STATUSES: &[StatusRow] = rows! {
     THETA_E_LIMIT: "A limit is reached. The last error names it.",
     THETA_E_STATE: "The object is not in a state that allows this call. The last error says which one it needs.",
     THETA_E_WRONG_ROLE: "This call is for the other side: hosts write and admit, joined sessions send input and sample.",
+    THETA_E_REENTRANT: "A codec's encode, decode or drop called the library, which it may not. Return first, and call when poll or tick has returned.",
     THETA_E_COMPONENT_COLLISION: "The component's name or id is registered already with another description. Give it another name.",
     THETA_E_COMPONENT_INVALID: "The component description is not valid. The last error names the field and the reason.",
     THETA_E_COMPONENT_UNKNOWN: "The component is not in this session's registry. Add it before the session starts.",

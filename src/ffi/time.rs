@@ -43,7 +43,8 @@ pub unsafe extern "C" fn theta_session_ticks_due(
     })
 }
 
-/// Seals what was written since the last tick and sends it to every peer.
+/// Seals what was written since the last tick and sends it to every peer. Codecs encode what was written in here, and
+/// decode what changed.
 ///
 /// `session`: a host's. `tick` receives the number of the sealed tick, from 1.
 ///
@@ -55,7 +56,8 @@ pub unsafe extern "C" fn theta_session_tick(session: theta_session, tick: *mut u
         // SAFETY: the caller's promise about `tick`.
         let out = unsafe { Out::new(tick, "tick") }?;
         let mut session = Session::open(session.bits)?;
-        out.set(session.parts().1.host()?.tick()?.0);
+        let (noun, state) = session.parts();
+        out.set(state.tick(&noun.shared)?.0);
         Ok(THETA_OK)
     })
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::boundary::boundary;
+use super::elements::element_of;
 use super::error::Error;
 use super::handle::{self, Epoch, Kind, Noun};
 use super::rows::{MAX_ROWS, Rows};
@@ -17,8 +18,9 @@ use super::side::{Session, Shared};
 use super::sized::{self, sized};
 use super::status::*;
 use super::view::{self, Out};
+use crate::core::schema::ComponentIndex;
 use crate::core::types::{ComponentId, EntityId};
-use crate::core::world::{StagedWrite, WriteOrigin, WriteReport};
+use crate::core::world::{StagedWrite, World, WriteOrigin, WriteReport};
 
 /// Most batches of one write.
 const MAX_BATCHES: usize = 1 << 16;
@@ -66,7 +68,17 @@ pub(crate) struct Write {
 struct Batch {
     component: ComponentId,
     sequence: u64,
-    rows: StagedWrite,
+    rows: Staged,
+}
+
+enum Staged {
+    Quantised(StagedWrite),
+    /// Elements of a component with a codec, one after another, for the next tick.
+    Elements {
+        index: ComponentIndex,
+        entities: Vec<EntityId>,
+        elements: Vec<u8>,
+    },
 }
 
 // SAFETY: no other type has this kind.
@@ -144,7 +156,8 @@ pub unsafe extern "C" fn theta_write_begin(session: theta_session, out: *mut the
 /// Converts and quantises rows on the calling thread and stages them. Any number of threads may stage into one write
 /// at the same time, as long as they write different entities, components or fields. Nothing is kept of `data`.
 ///
-/// `component`, `field`: rows are the component's whole struct (field 0; document fields are left alone) or one field
+/// `component`, `field`: rows are the component's whole struct (field 0; document fields are left alone; its elements, if
+/// it has a codec: the next `theta_session_tick` encodes them, and what becomes of them is not in a report) or one field
 /// of it. `entities`: `count` ids, at most 1048576. `data`: row i begins at byte `i * stride_bytes`; the stride is at
 /// least a row and at most 1 MiB. `report` may be null; what is out of range is clamped, what is not a number keeps
 /// the old value, and both are counted in it.
@@ -172,10 +185,24 @@ pub unsafe extern "C" fn theta_write_rows(
         // SAFETY: as above.
         let entities =
             unsafe { view::slice(entities.cast::<EntityId>(), count as u64, MAX_ROWS, "entities") }?;
-        let rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
+        let mut rows = Rows::new(&shared.schema, &shared.conversions, component, field)?;
+        let element = element_of(&shared.codecs, rows.index, field);
+        if let Some(bytes) = element {
+            rows = rows.of_elements(bytes);
+        }
         let bytes = rows.span_bytes(count, stride_bytes)?;
         // SAFETY: as above.
         let data = unsafe { view::slice(data.cast::<u8>(), bytes as u64, u64::MAX, "data") }?;
+        if let Some(bytes) = element {
+            let elements = data.chunks(stride_bytes as usize).flat_map(|row| &row[..bytes]).copied();
+            let (elements, entities) = (elements.collect(), entities.to_vec());
+            let rows = Staged::Elements { index: rows.index, entities, elements };
+            write.push(Batch { component: ComponentId(component), sequence, rows })?;
+            if let Some(out) = report {
+                out.set(report_of(&WriteReport::default()));
+            }
+            return Ok(THETA_OK);
+        }
         let converted = rows.to_wire(data, stride_bytes as usize);
         let (data, stride) = match &converted {
             Some(packed) => (packed.as_slice(), rows.row_bytes),
@@ -192,7 +219,7 @@ pub unsafe extern "C" fn theta_write_rows(
             origin,
         )?;
         let found = *staged.report();
-        write.push(Batch { component: rows.component, sequence, rows: staged })?;
+        write.push(Batch { component: rows.component, sequence, rows: Staged::Quantised(staged) })?;
         if let Some(out) = report {
             out.set(report_of(&found));
         }
@@ -237,11 +264,31 @@ fn commit(handle: theta_write) -> Result<WriteReport, Error> {
     }
     let mut session = session?;
     let (noun, state) = session.parts();
-    let world = state.host()?.world_mut();
     let mut report = WriteReport::default();
     for batch in write.take() {
-        report.merge(&world.apply(&batch.rows));
+        match batch.rows {
+            Staged::Quantised(rows) => report.merge(&state.host()?.world_mut().apply(&rows)),
+            Staged::Elements { index, entities, elements } => {
+                let bytes = elements.len() / entities.len().max(1);
+                for (entity, element) in entities.into_iter().zip(elements.chunks(bytes.max(1))) {
+                    match bearer(state.host()?.world_mut(), index, entity) {
+                        None => state.elements.write(index, entity, element),
+                        Some(missing) => report.merge(&missing),
+                    }
+                }
+            }
+        }
     }
     noun.shared.count_values(&report);
     Ok(report)
+}
+
+/// What a commit reports of an element whose entity is not here or does not carry the component; none when all is well.
+fn bearer(world: &World, index: ComponentIndex, entity: EntityId) -> Option<WriteReport> {
+    let (unknown, missing) = match world.row(entity) {
+        None => (1, 0),
+        Some((chunk, _)) if chunk.archetype.first_column(index).is_none() => (0, 1),
+        Some(_) => return None,
+    };
+    Some(WriteReport { unknown, missing, first_bad: Some(entity), ..WriteReport::default() })
 }

@@ -66,6 +66,8 @@ static uint32_t outcome(theta_session session) {
     CHECK_OK(theta_session_info_get(session, &info));
   } while (info.state != THETA_STATE_LIVE && info.state != THETA_STATE_CLOSED && theta_now_ns() < end);
   CHECK(info.state == THETA_STATE_LIVE || info.state == THETA_STATE_CLOSED);
+  /* A fast session is there before the host was asked again. */
+  drain_host();
   return info.state == THETA_STATE_LIVE ? 0 : info.disconnect_code;
 }
 

@@ -22,6 +22,7 @@ static theta_host_config host_config = THETA_HOST_CONFIG_INIT;
 static theta_join_config join_config = THETA_JOIN_CONFIG_INIT;
 static theta_component_desc component_desc = THETA_COMPONENT_DESC_INIT;
 static theta_field_desc field_desc;
+static theta_codec codec = THETA_CODEC_INIT;
 static theta_spawn_desc spawn_desc = THETA_SPAWN_DESC_INIT;
 static theta_ticket_desc ticket_desc = THETA_TICKET_DESC_INIT;
 static theta_invite_desc invite_desc = THETA_INVITE_DESC_INIT;
@@ -74,6 +75,8 @@ static void end_entity(value *v) { CHECK_OK(theta_entity_despawn(session_of(live
 static void end_write(value *v) { CHECK_OK(theta_write_commit(write_of(handle_in(&v[1])))); }
 static void end_frame(value *v) { CHECK_OK(theta_frame_release(frame_of(handle_in(&v[2])))); }
 
+static void end_this_registry(value *v) { CHECK_OK(theta_registry_destroy(registry_of(v[0].u))); }
+
 /* Trampolines from values to arguments, and the header's list. */
 #define TRAMPOLINE(name, expression) \
   static theta_status call_##name(const value *v) { return expression; }
@@ -100,6 +103,8 @@ static const function table[] = {
     ROW(theta_registry_create, 0, NULL, end_registry, A_RUNTIME, A_SCALAR(theta_registry)),
     ROW(theta_registry_add, 0, NULL, NULL, A_REGISTRY, A_IN(theta_component_desc, &component_desc),
         A_SCALAR_OPTIONAL(uint64_t)),
+    ROW(theta_registry_add_codec, 0, fresh_registry, end_this_registry, A_REGISTRY,
+        A_IN(theta_component_desc, &component_desc), A_IN(theta_codec, &codec), A_SCALAR_OPTIONAL(uint64_t)),
     ROW(theta_registry_schema_hash, 0, NULL, NULL, A_REGISTRY, A_SCALAR(uint64_t)),
     ROW(theta_registry_manifest, 0, NULL, NULL, A_REGISTRY, A_BUFFER(16), A_CAPACITY(16), A_SCALAR(uint64_t)),
     ROW(theta_registry_destroy, 0, fresh_registry, NULL, A_REGISTRY),
@@ -192,6 +197,11 @@ static const field fields[] = {
     FIELD_NUMBER(theta_component_desc, size_bytes, UINT32_MAX, THETA_E_LIMIT),
     FIELD_NUMBER(theta_component_desc, authority, 3, THETA_E_RANGE),
     FIELD_NUMBER(theta_component_desc, authority, UINT32_MAX, THETA_E_RANGE),
+
+    FIELD_NUMBER(theta_codec, element_bytes, 0, THETA_E_RANGE),
+    FIELD_NUMBER(theta_codec, element_bytes, 65537, THETA_E_RANGE),
+    FIELD_POINTER(theta_codec, encode),
+    FIELD_POINTER(theta_codec, decode),
 
     FIELD_FLAGS(theta_host_config, flags, THETA_HOST_DEV_MODE | THETA_HOST_MANUAL_ADMISSION | THETA_HOST_BEARER),
     FIELD_TEXT(theta_host_config, bind_address, 256),

@@ -113,6 +113,7 @@ compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && ru
 compile "$cc" door "$here/door.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run door
 compile "$cc" experimental "$here/experimental.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run experimental
 compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
+compile "$cc" codec "$here/codec.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run codec
 
 # The page: its program runs, and its table has the header's functions.
 if compile "$cc" example "$build/example.c" -std=c99; then

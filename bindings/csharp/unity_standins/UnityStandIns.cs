@@ -112,6 +112,18 @@ namespace UnityEngine
     }
 }
 
+namespace AOT
+{
+    /// <summary>Marks a method that native code calls.</summary>
+    [AttributeUsage(AttributeTargets.Method)]
+    public sealed class MonoPInvokeCallbackAttribute : Attribute
+    {
+        public MonoPInvokeCallbackAttribute(Type type)
+        {
+        }
+    }
+}
+
 namespace UnityEngine.LowLevel
 {
     public struct PlayerLoopSystem

@@ -42,6 +42,7 @@ enum class code : std::int32_t {
     limit = THETA_E_LIMIT,
     state = THETA_E_STATE,
     wrong_role = THETA_E_WRONG_ROLE,
+    reentrant = THETA_E_REENTRANT,
     component_collision = THETA_E_COMPONENT_COLLISION,
     component_invalid = THETA_E_COMPONENT_INVALID,
     component_unknown = THETA_E_COMPONENT_UNKNOWN,

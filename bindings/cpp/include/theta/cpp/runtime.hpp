@@ -3,6 +3,7 @@
 #ifndef THETA_CPP_RUNTIME_HPP
 #define THETA_CPP_RUNTIME_HPP
 
+#include <theta/cpp/codec.hpp>
 #include <theta/cpp/component.hpp>
 #include <theta/cpp/types.hpp>
 
@@ -117,6 +118,30 @@ public:
         component_ref<T> added{};
         const auto status = description.described(
             [&](const theta_component_desc& c) { return theta_registry_add(handle_.get(), &c, &added.id.bits); });
+        return detail::done(status, added);
+    }
+
+    /// Registers a component whose rows here are `Element`s, which no field layout describes: bit fields, variants,
+    /// handles of engine objects. `encode(entity_id, const Element&, Value&)` and `decode(entity_id, const Value&,
+    /// Element&)` convert to and from the struct that travels; each returns nothing, or false to refuse a value, which
+    /// then keeps its old one and comes as event_kind::codec_failed. An exception refuses, too. `Value` is handed over
+    /// with the component's defaults, `Element` with the entity's old one (zeros before the first).
+    ///
+    /// They run inside poll and tick, on the calling thread, and may not call the library. They are moved in, and
+    /// destroyed when the last registry, session, frame or write that may need them is gone; at once if this fails.
+    template <class Element, class Value, class Encode, class Decode>
+    result<component_ref<Element>> add_codec(const component<Value>& description, Encode encode, Decode decode) {
+        using functions = detail::codec_functions<Element, Value, Encode, Decode>;
+        component_ref<Element> added{};
+        const auto status = description.described([&](const theta_component_desc& c) {
+            auto codec = detail::sized<theta_codec>();
+            codec.element_bytes = sizeof(Element);
+            codec.user_data = new functions{std::move(encode), std::move(decode)};
+            codec.encode = &functions::encode_one;
+            codec.decode = &functions::decode_one;
+            codec.drop = &functions::drop;
+            return theta_registry_add_codec(handle_.get(), &c, &codec, &added.id.bits);
+        });
         return detail::done(status, added);
     }
 

@@ -105,6 +105,7 @@ enum class event_kind : std::uint32_t {
     peer_live = THETA_EVENT_PEER_LIVE,
     invite_bound = THETA_EVENT_INVITE_BOUND,
     schema_mapped = THETA_EVENT_SCHEMA_MAPPED,
+    codec_failed = THETA_EVENT_CODEC_FAILED,
 };
 
 /// One event. `text` points into the session and is valid while the callback runs; copy it to keep it.

@@ -98,6 +98,9 @@ namespace Theta
         /// <summary>The host has other components than ours, and its world is shown in ours; value = things that differ, code = of
         /// them fields that are converted or defaulted, text = a line each.</summary>
         SchemaMapped = 22,
+        /// <summary>A codec refused values, which keep their old ones: entity = the first, value = component id, code = its
+        /// status, text = how many.</summary>
+        CodecFailed = 24,
     }
 
     /// <summary>One event, 64 bytes. Text belongs to the poll it came from; see ThetaSession.Text.</summary>

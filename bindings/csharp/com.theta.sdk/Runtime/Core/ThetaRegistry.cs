@@ -142,23 +142,35 @@ namespace Theta
         public ThetaComponent<T> Add<T>(ComponentBuilder description)
             where T : struct
         {
-            if (description == null)
-            {
-                throw new ArgumentNullException("description");
-            }
-            int size = ManagedSize<T>();
-            int end = 0;
-            foreach (FieldSpec field in description.Fields)
-            {
-                end = Math.Max(end, field.Offset + field.Size);
-            }
-            if (end > size)
-            {
-                throw new ArgumentException("The description of " + description.Name + " takes " + end + " bytes, the struct "
-                    + typeof(T).Name + " has " + size + ". Check the order, At and Skip.");
-            }
-            ulong id = Register(description, size);
+            int size = Described<T>(description);
+            ulong id = Register(description, size, null, 0);
             return new ThetaComponent<T>(id, description.Name, size, description.Fields.ToArray());
+        }
+
+        /// <summary>Registers a component whose rows here are <typeparamref name="TElement"/>s: <paramref name="codec"/> makes
+        /// the attributed struct <typeparamref name="TValue"/> of them and back, and only that travels. A codec serves one
+        /// component.</summary>
+        public ThetaComponent<TElement> Add<TElement, TValue>(ThetaCodec<TElement, TValue> codec)
+            where TElement : struct
+            where TValue : struct
+        {
+            return Add(ComponentReflection.Describe(typeof(TValue)), codec);
+        }
+
+        /// <summary>The same with an explicit description of <typeparamref name="TValue"/>, without reflection.</summary>
+        public ThetaComponent<TElement> Add<TElement, TValue>(
+            ComponentBuilder description, ThetaCodec<TElement, TValue> codec)
+            where TElement : struct
+            where TValue : struct
+        {
+            if (codec == null)
+            {
+                throw new ArgumentNullException("codec");
+            }
+            int size = Described<TValue>(description);
+            int elementSize = ManagedSize<TElement>();
+            ulong id = Register(description, size, codec, elementSize);
+            return new ThetaComponent<TElement>(id, description.Name, elementSize, description.Fields.ToArray());
         }
 
         /// <summary>Registers a component that is read and written by pointers only.</summary>
@@ -168,7 +180,7 @@ namespace Theta
             {
                 throw new ArgumentNullException("description");
             }
-            ulong id = Register(description, description.SizeBytes);
+            ulong id = Register(description, description.SizeBytes, null, 0);
             return new ThetaComponent(id, description.Name, description.SizeBytes, description.Fields.ToArray());
         }
 
@@ -217,7 +229,29 @@ namespace Theta
             return MemoryMarshal.AsBytes(new Span<T>(new T[1])).Length;
         }
 
-        private unsafe ulong Register(ComponentBuilder description, int size)
+        /// <summary>The size of a struct that its description fits into.</summary>
+        private static int Described<T>(ComponentBuilder description)
+            where T : struct
+        {
+            if (description == null)
+            {
+                throw new ArgumentNullException("description");
+            }
+            int size = ManagedSize<T>();
+            int end = 0;
+            foreach (FieldSpec field in description.Fields)
+            {
+                end = Math.Max(end, field.Offset + field.Size);
+            }
+            if (end > size)
+            {
+                throw new ArgumentException("The description of " + description.Name + " takes " + end + " bytes, the struct "
+                    + typeof(T).Name + " has " + size + ". Check the order, At and Skip.");
+            }
+            return size;
+        }
+
+        private unsafe ulong Register(ComponentBuilder description, int size, ThetaCodec codec, int elementSize)
         {
             // One buffer for all names, pinned for the call; offsets of the names within it.
             List<byte> text = new List<byte>();
@@ -279,7 +313,16 @@ namespace Theta
                 desc.authority = (uint)description.AuthorityValue;
                 desc.since_version = sinceStart;
                 desc.since_version_length = sinceLength;
-                ThetaException.Check(NativeMethods.theta_registry_add(Native, &desc, &id));
+                theta_registry registry = Native;
+                if (codec == null)
+                {
+                    ThetaException.Check(NativeMethods.theta_registry_add(registry, &desc, &id));
+                }
+                else
+                {
+                    theta_codec native = CodecBridge.Describe(codec, elementSize);
+                    ThetaException.Check(NativeMethods.theta_registry_add_codec(registry, &desc, &native, &id));
+                }
             }
             return id;
         }

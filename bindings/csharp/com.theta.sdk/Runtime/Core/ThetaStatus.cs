@@ -51,6 +51,8 @@ namespace Theta
         State = -304,
         /// <summary>A host-only call on a joined session, or the reverse.</summary>
         WrongRole = -305,
+        /// <summary>A codec's Encode or Decode called the library.</summary>
+        Reentrant = -306,
         /// <summary>Two components have the same id.</summary>
         ComponentCollision = -401,
         /// <summary>A component description is not valid.</summary>

@@ -101,6 +101,23 @@ namespace Theta.Interop
         internal static extern int theta_session_admission(theta_session session, byte* @out, ulong capacity, ulong* length);
 
         /// <summary>
+        ///  Adds a component whose rows are elements of the program's own. `theta_write_rows`, `theta_entity_spawn` and
+        ///  `theta_frame_read` take and give whole rows as elements; single fields, quantised lanes and all that travels are
+        ///  those of `desc`, and peers may have another codec for it or none. What is written or spawned with is encoded by the
+        ///  next `theta_session_tick`; a frame can be acquired once `theta_session_poll` (on a host: the tick) has decoded it.
+        ///  Elements have no in-between: `theta_session_sample` gives single fields of such a component.
+        ///
+        ///  `desc`: the component, as `theta_registry_add` takes it. `codec`: input of `codec-&gt;struct_size` bytes; its functions
+        ///  and `user_data` belong to the library from here on, also when this fails, unless `codec` itself cannot be read.
+        ///  `component_id` receives the id and may be null.
+        ///
+        ///  Returns THETA_OK, what `theta_registry_add` returns, THETA_E_NULL (encode, decode), THETA_E_RANGE (element_bytes),
+        ///  THETA_E_COMPONENT_COLLISION (it has a codec already). [init]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_registry_add_codec", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_registry_add_codec(theta_registry registry, theta_component_desc* desc, theta_codec* codec, ulong* component_id);
+
+        /// <summary>
         ///  Spawns an entity with its first values; every peer sees it complete, with the next `theta_session_tick`. A first
         ///  value out of range is clamped, one that is not a number is the field's default.
         ///
@@ -154,7 +171,7 @@ namespace Theta.Interop
 
         /// <summary>
         ///  Takes what happened since the last poll, oldest first. All host code that reacts to events runs between polls, on
-        ///  the calling thread; poll until THETA_NOTHING_NEW.
+        ///  the calling thread; poll until THETA_NOTHING_NEW. Codecs of a joined session decode new frames in here.
         ///
         ///  `out`: `capacity` (1 to 4096) events, `event_size` (sizeof(theta_event)) bytes apart. `count` receives how many were
         ///  written. Their texts stay readable until the next poll.
@@ -182,7 +199,7 @@ namespace Theta.Interop
         ///  it stays readable after its session was destroyed.
         ///
         ///  `which`: THETA_FRAME_NEWEST, or THETA_FRAME_NEXT for each tick in order (ticks that were too old to be kept are
-        ///  left out). `out` receives the handle; end it with `theta_frame_release`. Three may be held at once per session.
+        ///  left out). Where a component has a codec, ticks are there once `theta_session_poll` has decoded them. `out` receives the handle; end it with `theta_frame_release`. Three may be held at once per session.
         ///
         ///  Returns THETA_OK, THETA_NOTHING_NEW (no tick is complete yet, or NEXT has shown the newest; `out` is untouched),
         ///  THETA_E_NULL, THETA_E_RANGE, the handle errors, THETA_E_CONCURRENT, THETA_E_LIMIT (the fourth frame),
@@ -225,7 +242,8 @@ namespace Theta.Interop
         ///  Copies a column: the values of all entities that carry a component, in the order of `theta_frame_entities` for that
         ///  component, in the session's basis.
         ///
-        ///  `component`, `field`: the whole struct (field 0) or one field. `flags`: 0, or THETA_READ_QUANTISED for the fixed
+        ///  `component`, `field`: the whole struct (field 0; the element, if it has a codec) or one field. `flags`: 0, or
+        ///  THETA_READ_QUANTISED for the fixed
         ///  fields' lanes as int64_t (lane times step plus minimum is the value; the wire's basis). `out`: row i is written at
         ///  byte `i * stride_bytes`, the stride at least a row and at most 1 MiB, a multiple of 8 for lanes; bytes between rows
         ///  are left alone; null with capacity 0 asks for the count; the capacity is at most 1048576. `count` receives the
@@ -472,7 +490,7 @@ namespace Theta.Interop
         ///
         ///  Returns THETA_OK, THETA_SOME_MISSING, THETA_E_NULL, THETA_E_RANGE, THETA_E_NAN, the handle errors,
         ///  THETA_E_WRONG_ROLE, THETA_E_COMPONENT_UNKNOWN, THETA_E_FIELD_UNKNOWN, THETA_E_NOT_SAMPLED (no tick is complete
-        ///  yet), THETA_E_PANIC. [any]
+        ///  yet, or the whole struct has a codec), THETA_E_PANIC. [any]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_sample", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_session_sample(theta_session session, ulong component, uint field, ulong* entities, uint count, double render_tick, void* @out, ulong stride_bytes, byte* results);
@@ -598,7 +616,8 @@ namespace Theta.Interop
         internal static extern int theta_session_ticks_due(theta_session session, ulong now_ns, uint cap, uint* due);
 
         /// <summary>
-        ///  Seals what was written since the last tick and sends it to every peer.
+        ///  Seals what was written since the last tick and sends it to every peer. Codecs encode what was written in here, and
+        ///  decode what changed.
         ///
         ///  `session`: a host's. `tick` receives the number of the sealed tick, from 1.
         ///
@@ -634,7 +653,8 @@ namespace Theta.Interop
         ///  Converts and quantises rows on the calling thread and stages them. Any number of threads may stage into one write
         ///  at the same time, as long as they write different entities, components or fields. Nothing is kept of `data`.
         ///
-        ///  `component`, `field`: rows are the component's whole struct (field 0; document fields are left alone) or one field
+        ///  `component`, `field`: rows are the component's whole struct (field 0; document fields are left alone; its elements, if
+        ///  it has a codec: the next `theta_session_tick` encodes them, and what becomes of them is not in a report) or one field
         ///  of it. `entities`: `count` ids, at most 1048576. `data`: row i begins at byte `i * stride_bytes`; the stride is at
         ///  least a row and at most 1 MiB. `report` may be null; what is out of range is clamped, what is not a number keeps
         ///  the old value, and both are counted in it.
@@ -767,6 +787,42 @@ namespace Theta.Interop
     }
 
     /// <summary>
+    ///  How a component's elements become its struct and back. Input; begins with its size.
+    ///
+    ///  No function may call the library (THETA_E_REENTRANT, but for `theta_last_error`), throw, unwind or jump out.
+    ///  Sessions that share a registry share its codecs: two of them on two threads call them at the same time.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe partial struct theta_codec
+    {
+        /// <summary>
+        ///  `sizeof(theta_codec)`.
+        /// </summary>
+        public uint struct_size;
+        /// <summary>
+        ///  sizeof an element, 1 to 65536.
+        /// </summary>
+        public uint element_bytes;
+        /// <summary>
+        ///  The first argument of every call.
+        /// </summary>
+        public void* user_data;
+        /// <summary>
+        ///  Element to struct.
+        /// </summary>
+        public void* encode;
+        /// <summary>
+        ///  Struct to element.
+        /// </summary>
+        public void* decode;
+        /// <summary>
+        ///  May be null. Called once and last: on the thread whose call lets go of the last registry, session, frame or
+        ///  write that could need the codec, or inside `theta_registry_add_codec` when that fails.
+        /// </summary>
+        public void* drop;
+    }
+
+    /// <summary>
     ///  A new entity. Input; begins with its size. Zero means default.
     /// </summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -806,7 +862,7 @@ namespace Theta.Interop
         public ulong* component_ids;
         /// <summary>
         ///  Null = defaults for all. Else `component_count` pointers beside `component_ids`, each null = defaults, or to the
-        ///  component's struct, which is read as far as the size it was registered with.
+        ///  component's struct, which is read as far as the size it was registered with (its element, if it has a codec).
         /// </summary>
         public void** component_values;
         /// <summary>
@@ -1216,7 +1272,7 @@ namespace Theta.Interop
         /// </summary>
         public ulong values_clamped;
         /// <summary>
-        ///  Values that were not a number when written here.
+        ///  Values that were not a number when written here, or that a codec refused.
         /// </summary>
         public ulong values_nan;
         /// <summary>
@@ -1927,6 +1983,11 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_EVENT_SCHEMA_MAPPED = 22;
         /// <summary>
+        /// A codec refused values: entity = the first, value = component id, code = its status for that one, tick, text = how
+        /// many and which way. They keep their old values until they change again.
+        /// </summary>
+        public const uint THETA_EVENT_CODEC_FAILED = 24;
+        /// <summary>
         /// The newest complete tick.
         /// </summary>
         public const uint THETA_FRAME_NEWEST = 0;
@@ -2263,6 +2324,10 @@ namespace Theta.Interop
         /// A host's call on a joined session, or the reverse.
         /// </summary>
         public const int THETA_E_WRONG_ROLE = -305;
+        /// <summary>
+        /// A function of a codec called the library.
+        /// </summary>
+        public const int THETA_E_REENTRANT = -306;
         /// <summary>
         /// Two component names have one id, or one name was registered twice with different descriptions.
         /// </summary>
