@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The C tests: the header as C99 and C++11, the layout snapshot, the export list, every function with every wrong
-# argument, a host and a peer over loopback, who gets in, threads, idleness, and the examples of docs/c-api.md and
-# README.md. Prints what failed and a line to count.
+# argument, a host and a peer over loopback, who gets in, a peer of another build, threads, idleness, and the examples of
+# docs/c-api.md and README.md. Prints what failed and a line to count.
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
 set -uo pipefail
@@ -111,6 +111,7 @@ compile "$cc" misuse "$here/misuse.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run 
 compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
 compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
 compile "$cc" door "$here/door.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run door
+compile "$cc" builds "$here/builds.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run builds
 compile "$cc" experimental "$here/experimental.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run experimental
 compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
 compile "$cc" codec "$here/codec.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run codec
