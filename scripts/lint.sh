@@ -39,16 +39,28 @@ lint_header() {
   trap "rm -rf '$use'" EXIT
   lint_header_use "${headers[@]}" >"$use/use.c"
   cp "$use/use.c" "$use/use.cpp"
+  # Once as it is, once after the macros that engines and systems define.
+  lint_header_macros | cat - "$use/use.c" >"$use/macros.c"
+  cp "$use/macros.c" "$use/macros.cpp"
   for standard in c99 c11; do
-    gcc -std=$standard "${flags[@]}" "$use/use.c"
-    clang -std=$standard "${flags[@]}" "$use/use.c"
-    echo "$standard: gcc, clang"
+    gcc -std=$standard "${flags[@]}" "$use"/{use,macros}.c
+    clang -std=$standard "${flags[@]}" "$use"/{use,macros}.c
+    echo "$standard: gcc, clang; also after an engine's macros"
   done
   for standard in c++11 c++17 c++20; do
-    g++ -std=$standard "${flags[@]}" "$use/use.cpp"
-    clang++ -std=$standard "${flags[@]}" "$use/use.cpp"
-    echo "$standard: g++, clang++"
+    g++ -std=$standard "${flags[@]}" "$use"/{use,macros}.cpp
+    clang++ -std=$standard "${flags[@]}" "$use"/{use,macros}.cpp
+    echo "$standard: g++, clang++; also after an engine's macros"
   done
+}
+
+# Names that Unreal, Unity's plug-ins and windows.h take: where one is a name of ours, too, it does not compile.
+lint_header_macros() {
+  local name
+  for name in check verify ensure TEXT min max CreateWindow; do printf '#define %s(x) not_ours[-1]\n' "$name"; done
+  for name in PI ERROR NO_ERROR DELETE STRICT TRUE FALSE BOOL; do printf '#define %s not_ours[-1]\n' "$name"; done
+  for name in near far IN OUT OPTIONAL; do printf '#define %s\n' "$name"; done
+  printf '#define small char\n#define interface struct\n#define CONST const\n'
 }
 
 # A program that uses every initialiser and every constant: a macro is not compiled until somebody uses it.

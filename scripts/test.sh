@@ -28,10 +28,16 @@ run_test() {
   demo_needs
   need_python
   need_packages doctest-dev
+  case "$mode" in
+    quick) export THETA_MEMORY= ;;
+    long) export THETA_MEMORY=long ;;
+    *) export THETA_MEMORY=short ;;
+  esac
+  [ -z "$THETA_MEMORY" ] || need_packages valgrind
 
   PASSED=0
   FAILED=0
-  export THETA_LIBRARY_DIR="$TARGET_DIR/debug" THETA_INCLUDE_DIR="$ROOT/include"
+  export THETA_LIBRARY_DIR="$TARGET_DIR/debug" THETA_INCLUDE_DIR="$ROOT/include" THETA_PANICS_DIR="$TARGET_DIR/tests/panics"
   local began=$SECONDS
   steps 7
   [ "$mode" = quick ] || STEPS=8
@@ -108,7 +114,13 @@ count_results() {
 }
 
 # What every language links to. The Rust tests are built by their own step: a fault there hides no other language's.
-test_build() { cargo build --workspace; }
+# The library that panics on demand is built first, in the same folder for the sake of what both share, and put aside.
+test_build() {
+  cargo build -p theta-sdk --lib --features test-panics
+  mkdir -p "$THETA_PANICS_DIR"
+  cp "$TARGET_DIR/debug/libtheta_sdk.so" "$THETA_PANICS_DIR/"
+  cargo build --workspace
+}
 
 test_rust() { cargo test --workspace --no-fail-fast; }
 

@@ -36,7 +36,8 @@ python3 "$HERE/tools/layout.py" "$HEADER" >"$WORK/layout.c"
 "$WORK/layout" >"$WORK/layout.txt"
 export THETA_ABI_LAYOUT="$WORK/layout.txt" THETA_REPO="$ROOT"
 
-exclude=()
+# Those need a library of their own.
+exclude=(-exclude:Panics)
 if [ -n "$LIBDIR" ]; then
   [ -e "$LIBDIR/libtheta_sdk.so" ] || { echo "test.sh: there is no libtheta_sdk.so in $LIBDIR" >&2; exit 1; }
   LIBDIR=$(cd "$LIBDIR" && pwd)
@@ -54,7 +55,7 @@ if [ -n "$LIBDIR" ]; then
   export THETA_CPP_PEER="$WORK/cpp_peer" THETA_RUST_PEER="$rust_target/debug/examples/table_peer"
 else
   echo "no library was given: live tests are left out"
-  exclude=(-exclude:Live)
+  exclude=("-exclude:Live,Panics")
 fi
 
 # The program of the guide is compiled always and run with the library; its other block is compiled.
@@ -78,6 +79,13 @@ code=0
 (cd "$WORK" && patiently nunit-console Theta.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/theta.xml") || code=1
 (cd "$WORK/unity" && patiently nunit-console Theta.Unity.Tests.dll -nologo -nodots -labels "${exclude[@]}" -xml="$WORK/unity.xml") || code=1
 
+results=("$WORK/theta.xml" "$WORK/unity.xml")
+if [ -n "$LIBDIR" ] && [ -n "${THETA_PANICS_DIR:-}" ]; then
+  results+=("$WORK/panics.xml")
+  (cd "$WORK" && LD_LIBRARY_PATH="$THETA_PANICS_DIR:$LD_LIBRARY_PATH" \
+    patiently nunit-console Theta.Tests.dll -nologo -nodots -labels -include:Panics -xml="$WORK/panics.xml") || code=1
+fi
+
 # NUnit's own exit code is lost when the runner crashes, so the counts come from the results it wrote.
 guide=none
 if [ -n "$LIBDIR" ]; then
@@ -85,7 +93,7 @@ if [ -n "$LIBDIR" ]; then
   if output=$(timeout --kill-after=10 120 mono --debug "$WORK/Guide.exe" 2>&1) && [[ $output == "the cube is "* ]]; then guide=passed; fi
   echo "guide: ${output}"
 fi
-python3 - "$guide" "$WORK/theta.xml" "$WORK/unity.xml" <<'PYTHON' || code=1
+python3 - "$guide" "${results[@]}" <<'PYTHON' || code=1
 import sys
 import xml.etree.ElementTree as tree
 

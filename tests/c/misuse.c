@@ -550,6 +550,7 @@ int main(void) {
   if (!open_world()) return finish();
   for (r = 0; r < ROWS_OF_TABLE; ++r) {
     row = &table[r];
+    turn();
     prepare();
     accepted("correct arguments", NULL);
     for (at = 0; at < arguments_of(row); ++at) {

@@ -4,6 +4,9 @@
 # docs/c-api.md and README.md. Prints what failed and a line to count.
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
+# THETA_PANICS_DIR: a library built with the feature test-panics; without it the test of panics is left out.
+# THETA_MEMORY: `short` runs `programs` under the address and undefined-behaviour sanitizers and one of them under
+# valgrind, `long` all of them under both.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,10 +41,16 @@ result() { # result OK|BAD TEXT
   fi
 }
 
+# Where programs find the library, what they run under, and for how long at most.
+libraries=$build
+under=()
+patience_s=120
+
 # Adds a program's own count. A program that died has failed once more.
 run() {
   local name=$1 out code=0 line
-  out=$(LD_LIBRARY_PATH="$build" timeout 120 "$build/$name" 2>&1) || code=$?
+  out=$(LD_LIBRARY_PATH="$libraries" THETA_LIBRARY="$library/libtheta_sdk.so" timeout "$patience_s" "${under[@]}" \
+    "$build/$name" 2>&1) || code=$?
   line=$(printf '%s\n' "$out" | grep -E '^[0-9]+ passed, [0-9]+ failed$' | tail -n 1 || true)
   if [ -z "$line" ]; then
     printf '%s\n' "$out" | tail -n 20
@@ -107,14 +116,58 @@ fi
 compile "$cc" header_c99 "$here/header.c" -std=c99 && run header_c99
 compile "$cxx" header_cxx11 "$here/header.c" -x c++ -std=c++11 && run header_cxx11
 compile "$cc" layout "$here/layout.c" -std=c99 && run layout
-compile "$cc" misuse "$here/misuse.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run misuse
-compile "$cc" session "$here/session.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run session
-compile "$cc" threads "$here/threads.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run threads
-compile "$cc" door "$here/door.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run door
-compile "$cc" builds "$here/builds.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run builds
-compile "$cc" experimental "$here/experimental.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run experimental
-compile "$cc" idle "$here/idle.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run idle
-compile "$cc" codec "$here/codec.c" -std=c99 -D_POSIX_C_SOURCE=200809L && run codec
+posix=(-std=c99 -D_POSIX_C_SOURCE=200809L)
+programs=(misuse session threads door experimental)
+for name in "${programs[@]}" builds codec idle; do
+  compile "$cc" "$name" "$here/$name.c" "${posix[@]}" && run "$name"
+done
+# Opens the library by name, so that it is linked to none.
+load() { # load NAME FLAGS..
+  local name=$1
+  shift
+  check "$name compiles" "$cc" "${posix[@]}" "$@" -Wall -Wextra -Wconversion -pedantic -Werror -I "$include" -I "$here" \
+    "$here/load.c" -o "$build/$name" -ldl && run "$name"
+}
+load load
+
+# Panics on demand, in a library of its own.
+panics=${THETA_PANICS_DIR:-}
+panic() { # panic NAME FLAGS..
+  local name=$1
+  shift
+  check "$name compiles" "$cc" "${posix[@]}" "$@" -Wall -Wextra -Wconversion -pedantic -Werror -I "$include" -I "$here" \
+    "$here/panics.c" -o "$build/$name" -L "$build/with_panics" "-l:$soname" -lm -pthread || return
+  libraries=$build/with_panics run "$name"
+}
+if [ -n "$panics" ]; then
+  mkdir -p "$build/with_panics"
+  ln -sf "$panics/libtheta_sdk.so" "$build/with_panics/$soname"
+  panic panics
+else
+  echo "THETA_PANICS_DIR is not set: panics are left out"
+fi
+
+# The programs again where every wrong byte is seen: the sanitizers watch the programs and what the library does to their
+# memory by the C library, valgrind watches the library's own code as well. Blocks end where the contract says.
+memory=${THETA_MEMORY:-}
+if [ -n "$memory" ]; then
+  sanitize=(-g "-fsanitize=address,undefined" -fno-sanitize-recover=all -DTHETA_EXACT_BLOCKS)
+  for name in "${programs[@]}"; do
+    compile "$cc" "sanitized_$name" "$here/$name.c" "${posix[@]}" "${sanitize[@]}" && run "sanitized_$name"
+  done
+  load sanitized_load "${sanitize[@]}"
+  [ -z "$panics" ] || panic sanitized_panics "${sanitize[@]}"
+
+  patience_s=600
+  under=(valgrind --quiet --error-exitcode=99 --leak-check=full "--show-leak-kinds=definite,indirect"
+    "--errors-for-leak-kinds=definite,indirect" --num-callers=30 --suppressions="$here/valgrind.supp")
+  [ "$memory" = long ] || programs=(misuse)
+  for name in "${programs[@]}"; do
+    compile "$cc" "watched_$name" "$here/$name.c" "${posix[@]}" -g -DTHETA_EXACT_BLOCKS -DTHETA_SLOW && run "watched_$name"
+  done
+  if [ "$memory" = long ] && [ -n "$panics" ]; then panic watched_panics -g -DTHETA_SLOW; fi
+  under=()
+fi
 
 # The page: its program runs, and its table has the header's functions.
 if compile "$cc" example "$build/example.c" -std=c99; then

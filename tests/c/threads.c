@@ -5,7 +5,11 @@
 
 #include "world.h"
 
+#ifdef THETA_SLOW /* under valgrind, which runs one thread at a time */
+#define ROUNDS 500
+#else
 #define ROUNDS 20000
+#endif
 /* Uses of the session before it is destroyed. */
 #define USES 100
 
@@ -83,6 +87,82 @@ static void *destroy(void *argument) {
   return NULL;
 }
 
+/* ---- objects that come and go under everybody's hands ---- */
+#define PLACES 4
+static theta_runtime shared_runtime;
+static uint64_t places[PLACES];
+static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Puts a handle into a place and takes out what was there. */
+static uint64_t exchange(int place, uint64_t bits, int put) {
+  uint64_t found;
+  pthread_mutex_lock(&places_lock);
+  found = places[place];
+  if (put) places[place] = bits;
+  pthread_mutex_unlock(&places_lock);
+  return found;
+}
+
+static int is_one_of(theta_status status, theta_status one, theta_status two, theta_status three) {
+  return status == THETA_OK || status == one || status == two || status == three;
+}
+
+/* Creates, uses and destroys registries and their sessions, whoever made them: a finalizer on its own thread is one that
+   destroys in the middle of another's call. Ends when the runtime is gone. */
+static void *come_and_go(void *argument) {
+  const int me = (int)(size_t)argument;
+  theta_host_config config = THETA_HOST_CONFIG_INIT;
+  unsigned random = (unsigned)me * 2654435761u + 1;
+  config.flags = THETA_HOST_DEV_MODE;
+  for (;;) {
+    theta_registry mine = {0}, theirs;
+    theta_session session = {0};
+    uint64_t hash = 0, id;
+    theta_status status;
+    int place;
+    random = random * 1664525u + 1013904223u;
+    place = (int)(random >> 16) % PLACES;
+    status = theta_registry_create(shared_runtime, &mine);
+    /* Gone; stale while the shutdown is on its way. */
+    if (status == THETA_E_SHUT_DOWN || status == THETA_E_HANDLE_STALE) return NULL;
+    if (status != THETA_OK) ++wrong[me];
+    theirs.bits = exchange(place, mine.bits, 1);
+    if (theirs.bits != 0 && !is_one_of(theta_registry_destroy(theirs), THETA_E_HANDLE_STALE, THETA_E_SHUT_DOWN, THETA_OK)) ++wrong[me];
+    theirs.bits = exchange((place + 1) % PLACES, 0, 0);
+    if (theirs.bits != 0) {
+      /* Two may describe the same component at once, while a third destroys the registry. */
+      status = add_body(theirs, &id);
+      if (status == THETA_E_CONCURRENT) ++busy[me];
+      if (!is_one_of(status, THETA_E_HANDLE_STALE, THETA_E_SHUT_DOWN, THETA_E_CONCURRENT) && status != THETA_E_REGISTRY_SEALED) ++wrong[me];
+      status = theta_registry_schema_hash(theirs, &hash);
+      if (!is_one_of(status, THETA_E_HANDLE_STALE, THETA_E_SHUT_DOWN, THETA_E_CONCURRENT)) ++wrong[me];
+    }
+    if (random % 64 == 0) {
+      status = theta_session_host(shared_runtime, theirs, &config, &session);
+      if (status == THETA_OK) {
+        if (!is_one_of(theta_session_destroy(session), THETA_E_SHUT_DOWN, THETA_OK, THETA_OK)) ++wrong[me];
+      } else if (!is_one_of(status, THETA_E_HANDLE_STALE, THETA_E_SHUT_DOWN, THETA_E_CONCURRENT) && status != THETA_E_HANDLE_ZERO &&
+                 status != THETA_E_LIMIT && status != THETA_E_IO) {
+        ++wrong[me];
+      }
+    }
+    ++done[me];
+    used(1);
+  }
+}
+
+/* Ends the runtime under the others, while another thread tries the same. */
+static void *end_runtime(void *argument) {
+  const uint64_t end = theta_now_ns() + PATIENCE_NS;
+  const int me = (int)(size_t)argument;
+  theta_status status;
+  while (used(0) < ROUNDS / 10 && theta_now_ns() < end) sleep_ms(1);
+  status = theta_runtime_shutdown(shared_runtime, 10000, NULL);
+  if (status == THETA_OK) ++done[me];
+  else if (status != THETA_E_SHUT_DOWN && status != THETA_E_HANDLE_STALE) ++wrong[me];
+  return NULL;
+}
+
 static void run(void *(*bodies[4])(void *)) {
   pthread_t threads[4];
   int index;
@@ -136,5 +216,14 @@ int main(void) {
   }
   CHECK_OK(theta_runtime_shutdown(runtime, 10000, &report));
   CHECK(report.threads_joined == 1 && report.threads_left == 0);
+
+  CHECK_OK(theta_runtime_create(&runtime_config, &shared_runtime));
+  uses = 0;
+  {
+    void *(*bodies[4])(void *) = {come_and_go, come_and_go, end_runtime, end_runtime};
+    run(bodies);
+  }
+  CHECK(wrong[0] == 0 && wrong[1] == 0 && wrong[2] == 0 && wrong[3] == 0);
+  CHECK(done[0] + done[1] >= ROUNDS / 10 && done[2] + done[3] == 1);
   return finish();
 }

@@ -24,6 +24,22 @@
 #define PI (3.1415926535897932f)
 #define min(a, b) static_assert(false, "an engine's macro was expanded")
 #define max(a, b) static_assert(false, "an engine's macro was expanded")
+// What windows.h leaves behind.
+#define near
+#define far
+#define IN
+#define OUT
+#define OPTIONAL
+#define CONST const
+#define small char
+#define interface struct
+#define ERROR 0
+#define DELETE (0x00010000L)
+#define NO_ERROR 0L
+#define STRICT 1
+#define GetObject GetObjectW
+#define SendMessage SendMessageW
+#define CreateWindow(name) static_assert(false, "a system's macro was expanded")
 
 #include <theta/experimental.hpp>
 #include <theta/theta.hpp>
@@ -33,7 +49,7 @@ namespace {
 struct everything {
     theta::vec3 position;
     float turn[4];
-    double far[3];
+    double distant[3];
     std::uint16_t bits;
     theta::entity_id target;
     theta::bounded_string<12> name;
@@ -53,7 +69,7 @@ bool use_everything(theta::host_session& host, theta::joined_session& guest, con
                                          .since("1.2")
                                          .field(1, "position", &everything::position, theta::metres(-1, 1, 0.5))
                                          .field(2, "turn", &everything::turn, theta::rotation(9))
-                                         .field(3, "far", &everything::far, theta::metres(-1e6, 1e6, 0.001))
+                                         .field(3, "distant", &everything::distant, theta::metres(-1e6, 1e6, 0.001))
                                          .field(4, "bits", &everything::bits, theta::flags<9>())
                                          .field(5, "target", &everything::target)
                                          .field(6, "name", &everything::name)

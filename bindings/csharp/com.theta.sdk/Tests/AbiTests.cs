@@ -5,6 +5,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Theta.Interop;
 
@@ -55,6 +56,54 @@ namespace Theta.Tests
             }
             Assert.Greater(structs, 20);
             Assert.Greater(fields, 150);
+        }
+
+        /// <summary>abi/theta.abi.json, which Rust and C are held against as well: each line has a name and its numbers.</summary>
+        [Test]
+        public void StructsAndConstantsAreThoseOfTheSnapshot()
+        {
+            string root = Environment.GetEnvironmentVariable("THETA_REPO");
+            if (string.IsNullOrEmpty(root))
+            {
+                Assert.Ignore("THETA_REPO is not set: the snapshot is not part of the package.");
+            }
+            Regex line = new Regex("\\{\"name\": \"(\\w+)\", \"(bytes|offset|value)\": (-?\\d+)");
+            int structs = 0;
+            int fields = 0;
+            int constants = 0;
+            Type type = null;
+            foreach (string text in File.ReadAllLines(Path.Combine(Path.Combine(root, "abi"), "theta.abi.json")))
+            {
+                Match match = line.Match(text);
+                if (!match.Success)
+                {
+                    continue;
+                }
+                string name = match.Groups[1].Value;
+                long number = long.Parse(match.Groups[3].Value);
+                switch (match.Groups[2].Value)
+                {
+                    case "bytes":
+                        type = Native(name);
+                        Assert.IsNotNull(type, name + " is missing in NativeMethods.g.cs");
+                        Assert.AreEqual(number, Marshal.SizeOf(type), name);
+                        structs++;
+                        break;
+                    case "offset":
+                        Assert.AreEqual(number, (long)Marshal.OffsetOf(type, name), type.Name + "." + name);
+                        fields++;
+                        break;
+                    default:
+                        FieldInfo constant = typeof(NativeMethods).GetField(name, BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public);
+                        Assert.IsNotNull(constant, name + " is missing in NativeMethods.g.cs");
+                        Assert.AreEqual(number, Convert.ToInt64(constant.GetRawConstantValue()), name);
+                        constants++;
+                        break;
+                }
+            }
+            Assert.Greater(structs, 20);
+            Assert.Greater(fields, 150);
+            Assert.Greater(constants, 100);
         }
 
         [TestCase(typeof(ThetaEvent), typeof(theta_event))]
