@@ -139,7 +139,8 @@ int main(void) {
 
   old = join(older(&same), ticket, length);
   CHECK(same == component);
-  UNTIL(state_of(old) == THETA_STATE_LIVE);
+  /* The state is known a moment before the events of it are polled. */
+  UNTIL(state_of(old) == THETA_STATE_LIVE && mapped != 0);
   CHECK(mapped == 1);
   /* Skipped: rotation, velocity, target, label. Ours: lives. Converted: position, health. */
   CHECK(differences == 7 && changed == 3);
