@@ -12,6 +12,9 @@ const MIN_COMPARED: f64 = 0.95;
 /// Of the ticks while a peer was live, how many must have become complete, as a share of what the network lets through:
 /// all of them on loopback, where nothing is lost.
 const MIN_COMPLETE: f64 = 0.80;
+/// The same where the network loses or reorders. A busy machine makes its ticks in bursts, which jitter mixes up more than
+/// evenly spaced ones.
+const MIN_COMPLETE_OF_PASSABLE: f64 = 0.70;
 /// Of the ticks while a peer was live, for how many the host must have had an input of it: a player who is frozen for
 /// everybody looks the same on every side.
 const MIN_INPUTS: f64 = 0.80;
@@ -88,7 +91,9 @@ impl Run {
         let Some(found) = self.server.divergences.iter().find(|found| found.name == planted.peer) else {
             return (false, format!("{begin}, and no hash gave it away"));
         };
-        let begin = format!("{begin}: its hash of tick {} gave it away, in {}", found.tick, found.r#where);
+        // The event's text ends with the tick, which the sentence has already.
+        let place = found.r#where.split(" at ").next().unwrap_or_default();
+        let begin = format!("{begin}: its hash of tick {} gave it away, in {place}", found.tick);
         if !found.r#where.starts_with(PLANTED_WHERE) {
             return (false, format!("{begin}, though it was planted in {PLANTED_WHERE}"));
         }
@@ -98,12 +103,13 @@ impl Run {
         let comparison = self.peers.iter().find(|peer| peer.report.name == planted.peer);
         let comparison = comparison.map(|peer| peer.comparison.clone()).unwrap_or_default();
         match comparison.last_difference {
-            Some(last) if last >= repaired => {
-                (false, format!("{begin}, it was repaired by tick {repaired}, and yet tick {last} differs"))
+            // That tick itself may have been shown before the repair came.
+            Some(last) if last > repaired => {
+                (false, format!("{begin}, it was repaired with tick {repaired}, and yet tick {last} differs"))
             }
             _ => {
                 let differ = comparison.diverged;
-                (true, format!("{begin}, and was repaired by tick {repaired}; {differ} ticks of it differ"))
+                (true, format!("{begin}, and was repaired with tick {repaired}; {differ} ticks of it differ"))
             }
         }
     }
@@ -172,7 +178,10 @@ impl Run {
         let compared = comparison.compared as f64;
         // Both count: a peer that was live and received nothing has started nothing either.
         let due = (self.seconds * self.server.tick_hz).max(report.started_ticks as f64);
-        let min_complete = MIN_COMPLETE * self.network.passable_ticks();
+        let min_complete = match self.network.passable_ticks() {
+            passable if passable < 1.0 => MIN_COMPLETE_OF_PASSABLE * passable,
+            _ => MIN_COMPLETE,
+        };
         let mut checks = vec![
             same,
             Check {
@@ -426,7 +435,10 @@ mod tests {
         };
         let place = "demo.cube.position in chunk 3";
         let (good, sentence) = with(vec![found(place, Some(460))], &[451, 452, 453]);
-        assert!(good && sentence.contains(place) && sentence.contains("by tick 460; 3 ticks"), "{sentence}");
+        assert!(
+            good && sentence.contains(place) && sentence.contains("with tick 460; 3 ticks"),
+            "{sentence}"
+        );
         for (divergences, wrong, part) in [
             (vec![], &[451][..], "no hash gave it away"),
             (vec![found(place, None)], &[451], "never repaired"),

@@ -26,7 +26,7 @@ use clap::{CommandFactory, Parser};
 use crate::adversity::{Network, Planted};
 use crate::judge::Check;
 use crate::paint::Ink;
-use crate::places::Places;
+use crate::places::{Motion, Places};
 use crate::play::{Patience, Plan, PlayError, files, play};
 use crate::report::DemoReport;
 use crate::screen::Screen;
@@ -36,6 +36,9 @@ const CUBES: u64 = 400;
 /// A smoke test is short, and has one peer of each language.
 const SMOKE_SECONDS: u32 = 5;
 const SMOKE_PEERS: usize = 3;
+/// Its second run, in which a divergence is planted at this tick.
+const PLANTED_SECONDS: u32 = 3;
+const PLANTED_TICK: u32 = 150;
 
 /// A C++ host and peers in C++, C# and Rust share one 90 Hz session over QUIC, each a process of its own. Shows how
 /// they do, then compares what each of them saw in every tick.
@@ -185,7 +188,7 @@ fn run(
     stop: &AtomicBool,
 ) -> Result<bool, Box<dyn std::error::Error>> {
     if let Some(folder) = &arguments.check {
-        return conclude(arguments, folder, screen);
+        return conclude(arguments, folder, Vec::new(), screen);
     }
     let places = Places::find();
     let motion = places.motion();
@@ -207,20 +210,42 @@ fn run(
         }
     }
     play(plan, &places, &motion, &folder.path, Patience::default(), screen, stop)?;
-    conclude(arguments, &folder.path, screen)
+    let mut more = Vec::new();
+    if arguments.smoke {
+        more.push(verdict::forged_hash_is_found(&folder.path, plan)?);
+        more.push(planted_divergence_is_found(&places, &motion, &folder.path, screen, stop)?);
+    }
+    conclude(arguments, &folder.path, more, screen)
 }
 
-/// Judges the files of a run and tells it.
+/// A second, shorter run of one peer, in which a bit is flipped: it must be found, named and repaired.
+fn planted_divergence_is_found(
+    places: &Places,
+    motion: &Motion,
+    folder: &Path,
+    screen: &mut Screen,
+    stop: &AtomicBool,
+) -> Result<Check, Box<dyn std::error::Error>> {
+    let folder = Folder::new(Some(&folder.join("planted")))?;
+    let mut plan = Plan::new(f64::from(PLANTED_SECONDS), 1, CUBES);
+    let planted = Planted { peer: plan.peers[0].name.clone(), tick: PLANTED_TICK };
+    plan.planted = Some(planted.clone());
+    play(&plan, places, motion, &folder.path, Patience::default(), screen, stop)?;
+    let (_, run) = verdict::load(&folder.path)?;
+    let (passed, sentence) = run.planted_outcome(&planted);
+    Ok(Check { passed, sentence })
+}
+
+/// Judges the files of a run, with what else was looked at, and tells it.
 fn conclude(
     arguments: &Arguments,
     folder: &Path,
+    more: Vec<Check>,
     screen: &mut Screen,
 ) -> Result<bool, Box<dyn std::error::Error>> {
     let (plan, run) = verdict::load(folder)?;
     let mut checks = run.checks();
-    if arguments.smoke {
-        checks.push(verdict::forged_hash_is_found(folder, &plan)?);
-    }
+    checks.extend(more);
     let ok = checks.iter().all(|check| check.passed);
     if let Some(path) = &arguments.json {
         run.report(ok).write(path)?;

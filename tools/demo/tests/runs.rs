@@ -13,6 +13,10 @@ while [ $# -gt 0 ]; do
     --hash-file) hashes=$2 ;;
     --report) report=$2 ;;
     --name) name=$2 ;;
+    --loss) loss=$2 ;;
+    --latency) latency=$2 ;;
+    --jitter) jitter=$2 ;;
+    --plant-divergence) plant=$2 ;;
   esac
   shift
 done
@@ -57,8 +61,12 @@ impl Stage {
     }
 
     fn play(&self, more: &[&str]) -> Output {
+        self.play_for("1", more)
+    }
+
+    fn play_for(&self, seconds: &str, more: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_theta-demo"))
-            .args(["--seconds", "1", "--peers", "2"])
+            .args(["--seconds", seconds, "--peers", "2"])
             .args(more)
             .env("THETA_SAMPLES_DIR", &self.0)
             .env("THETA_DATA", "/no/such/folder")
@@ -103,6 +111,9 @@ fn a_good_run_ends_with_zero_and_has_every_field() {
         "entities",
         "entities_moved",
         "peers",
+        "network",
+        "planted",
+        "divergences",
     ];
     wanted.sort_unstable();
     assert_eq!(keys(&report), wanted);
@@ -249,9 +260,113 @@ fn a_stopped_run_leaves_no_older_results() {
     assert_eq!(json(&stage.file("out.json"))["ok"], false);
 }
 
+/// Like [`HOST`], but it says that a divergence was found in csharp-1, and is not content.
+fn host_that_found(divergence: &str) -> String {
+    HOST.replace("\\\"ok\\\":true", "\\\"ok\\\":false").replace(
+        "\\\"peers\\\":[",
+        &format!("\\\"divergences\\\":[{}],\\\"peers\\\":[", divergence.replace('"', "\\\"")),
+    )
+}
+
+#[test]
+fn a_planted_divergence_is_told_to_its_peer_and_ends_with_one_and_a_sentence() {
+    // What a sample's client does: its hashes are wrong from the tick that it was told, until the repair.
+    let client = CLIENT.replace(
+        "ticks >\"$hashes\"",
+        "ticks | awk -v at=\"${plant:-0}\" '{ if (at > 0 && $1 >= at && $1 < at + 5) $2 = \"00000000000000ff\"; print }' >\"$hashes\"",
+    );
+    let found = r#"{"name":"csharp-1","tick":44,"where":"demo.cube.position in chunk 3 at tick 44","repaired_tick":45}"#;
+    let stage = Stage::new(
+        "planted",
+        &[("client_csharp", &client), ("client_cpp", &client), ("headless_server", &host_that_found(found))],
+    );
+    let arguments = ["--plant-divergence", "csharp-1@40", "--json", &stage.file("out.json")];
+    let output = stage.play_for("3", &arguments);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains(
+            "csharp-1 was made to diverge at tick 40 on purpose: its hash of tick 44 gave it away, in demo.cube.position \
+             in chunk 3, and was repaired with tick 45; 5 ticks of it differ"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("csharp-1 saw something else than the host at tick 40:"), "{text}");
+    assert!(!text.contains("cpp-0 saw something else"), "only the one that was told: {text}");
+    let report = json(&stage.file("out.json"));
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["planted"], serde_json::json!({"peer": "csharp-1", "tick": 40}));
+    assert_eq!(
+        report["divergences"],
+        serde_json::json!([{"peer": "csharp-1", "tick": 44, "where": "demo.cube.position in chunk 3 at tick 44", "repaired_tick": 45}])
+    );
+}
+
+#[test]
+fn a_planted_divergence_that_nobody_finds_ends_with_one() {
+    let stage = Stage::new("unfound", &[]);
+    let output = stage.play_for("3", &["--plant-divergence", "cpp-0@40"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("cpp-0 was made to diverge at tick 40 on purpose, and no hash gave it away")
+    );
+}
+
+#[test]
+fn peers_are_told_of_their_network_and_it_must_have_cost_time() {
+    let client = CLIENT
+        .replace("echo \"status", "echo \"$loss $latency $jitter\" >>\"${hashes%/*}/../told\"\necho \"status")
+        .replace("\\\"pose_error_mm_p50", "\\\"rtt_ms_p50\\\":$rtt,\\\"pose_error_mm_p50");
+    for (rtt, code) in [("59.9", 0), ("3.1", 1)] {
+        let client = format!("rtt={rtt}\n{client}");
+        let stage = Stage::new("network", &[("client_csharp", &client), ("client_cpp", &client)]);
+        let output = stage.play(&[
+            "--loss",
+            "2",
+            "--latency",
+            "30",
+            "--jitter",
+            "10",
+            "--json",
+            &stage.file("out.json"),
+            "--keep",
+            &stage.file("kept"),
+        ]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        assert!(
+            said(&output).contains("2 % of the packets lost, 30 \u{b1} 10 ms each way"),
+            "{}",
+            said(&output)
+        );
+        assert_eq!(fs::read_to_string(stage.file("told")).expect("told"), "2 30 10\n2 30 10\n");
+        let network = serde_json::json!({"loss_percent": 2.0, "latency_ms": 30.0, "jitter_ms": 10.0});
+        assert_eq!(json(&stage.file("out.json"))["network"], network);
+        if code == 1 {
+            assert!(
+                said(&output).contains("cpp-0: half of the round trips took 3.1 ms"),
+                "{}",
+                said(&output)
+            );
+        }
+    }
+}
+
 #[test]
 fn a_wrong_argument_ends_with_two() {
-    for arguments in [["--peers", "8"], ["--seconds", "0"], ["--seconds", "x"], ["--colour", "red"]] {
+    for arguments in [
+        ["--peers", "8"],
+        ["--seconds", "0"],
+        ["--seconds", "x"],
+        ["--colour", "red"],
+        ["--loss", "51"],
+        ["--loss", "-1"],
+        ["--latency", "soon"],
+        ["--jitter", "1001"],
+        ["--plant-divergence", "cpp-0"],
+        ["--plant-divergence", "cpp-1@100"],
+        ["--plant-divergence", "cpp-0@0"],
+        ["--plant-divergence", "cpp-0@1711"],
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_theta-demo")).args(arguments).output().expect("runs");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let dry = Command::new(env!("CARGO_BIN_EXE_theta-demo")).arg("--dry-run").args(arguments).output();
