@@ -127,6 +127,17 @@
 #define THETA_EVENT_PEER_LIVE 18u
 
 /**
+ * A peer is away (its headset is off), or its link is lost: peer, value = milliseconds for which it keeps its place, 0
+ * where it was away before we came.
+ */
+#define THETA_EVENT_PEER_AWAY 19u
+
+/**
+ * A peer is back, in its place: peer.
+ */
+#define THETA_EVENT_PEER_BACK 20u
+
+/**
  * Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
  * `theta_session_admission` now.
  */
@@ -460,6 +471,16 @@
  * Longest bearer token, in bytes.
  */
 #define THETA_MAX_BEARER_BYTES 8192u
+
+/**
+ * Joined: nobody is there, or the link is lost; the host keeps our place for a while.
+ */
+#define THETA_STATE_AWAY 8u
+
+/**
+ * Joined: on the way back, in the same place.
+ */
+#define THETA_STATE_RESUMING 9u
 
 /**
  * Done.
@@ -1595,9 +1616,10 @@ typedef struct theta_host_config {
      */
     uint32_t default_role;
     /**
-     * Zero.
+     * How long the place of a peer is kept that is away, or whose link is lost, in milliseconds, at
+     * most 3600000; 0 = 30000.
      */
-    uint32_t reserved;
+    uint32_t resume_grace_ms;
     /**
      * 32 bytes: the Ed25519 seed of the key that signs tickets and the host's certificate; null = a fresh one.
      */
@@ -2510,6 +2532,35 @@ THETA_API theta_status theta_session_info_get(struct theta_session session, stru
  * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE, THETA_E_PANIC. [serial]
  */
 THETA_API theta_status theta_session_loaded(struct theta_session session);
+
+/**
+ * Says that nobody is there any more: a headset was taken off, the application goes to sleep (Unity's
+ * OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
+ * PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
+ *
+ * Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+ */
+THETA_API
+theta_status theta_session_suspend(struct theta_session session);
+
+/**
+ * Says that somebody is there again after `theta_session_suspend`: the session goes on in the same place, on the same
+ * link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
+ * session ends with DISCONNECTED when the place was kept no longer.
+ *
+ * Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+ */
+THETA_API
+theta_status theta_session_resume(struct theta_session session);
+
+/**
+ * Says that the system has another network (Wi-Fi to mobile, another access point): the session goes on from a new
+ * socket at once, rather than when silence tells. Nobody else notices.
+ *
+ * Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+ */
+THETA_API
+theta_status theta_session_network_changed(struct theta_session session);
 
 /**
  * The host's open ticket: endpoint, document id and authority key. It names no client: in dev mode it is enough to

@@ -28,6 +28,12 @@ pub enum Mutant {
     SkipClientSignature,
     /// Both sides leave the channel out of the transcript.
     LeaveOutBinding,
+    /// Both ends take datagrams of any epoch that has passed.
+    AcceptOldEpoch,
+    /// The host lets whoever knows a token resume, whatever key it proves.
+    ResumeWithoutProof,
+    /// The host goes on taking the token before the newest one.
+    KeepOldToken,
     /// The host lets in whoever names an invite, without a proof of its secret.
     SkipInviteProof,
     /// The host forgets who used an invite.
@@ -64,6 +70,9 @@ impl Mutant {
         Self::LeaveOutDefaults,
         Self::KeepUnknownField,
         Self::LeaveUnconverted,
+        Self::AcceptOldEpoch,
+        Self::ResumeWithoutProof,
+        Self::KeepOldToken,
     ];
 
     /// Those that a handshake test catches.
@@ -76,6 +85,9 @@ impl Mutant {
         Self::LeaveInviteUnbound,
         Self::IgnoreBan,
         Self::AcceptOldTerm,
+        Self::AcceptOldEpoch,
+        Self::ResumeWithoutProof,
+        Self::KeepOldToken,
     ];
 }
 

@@ -101,7 +101,7 @@ fn structs() -> Vec<Struct> {
         theta_session { bits }
         theta_host_config {
             struct_size, flags, bind_address, bind_address_length, max_peers, tick_rate_hz, basis, default_role,
-            reserved, authority_seed, host_seed, document_nonce, admission, admission_length, term, reserved2,
+            resume_grace_ms, authority_seed, host_seed, document_nonce, admission, admission_length, term, reserved2,
         }
         theta_join_config {
             struct_size, flags, ticket, ticket_length, basis, name, name_length, application_length, application,

@@ -48,6 +48,11 @@ pub const THETA_EVENT_FAULTED: u32 = 16;
 pub const THETA_EVENT_LOG: u32 = 17;
 /// Host: a member has the world and follows it: peer.
 pub const THETA_EVENT_PEER_LIVE: u32 = 18;
+/// A peer is away (its headset is off), or its link is lost: peer, value = milliseconds for which it keeps its place, 0
+/// where it was away before we came.
+pub const THETA_EVENT_PEER_AWAY: u32 = 19;
+/// A peer is back, in its place: peer.
+pub const THETA_EVENT_PEER_BACK: u32 = 20;
 /// Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
 /// `theta_session_admission` now.
 pub const THETA_EVENT_INVITE_BOUND: u32 = 21;

@@ -55,6 +55,10 @@ pub const THETA_STATE_FAULTED: u32 = 7;
 /// Longest bearer token, in bytes.
 pub const THETA_MAX_BEARER_BYTES: u32 = 8192;
 const _: () = assert!(THETA_MAX_BEARER_BYTES as usize == MAX_ADMISSION_BYTES);
+/// Joined: nobody is there, or the link is lost; the host keeps our place for a while.
+pub const THETA_STATE_AWAY: u32 = 8;
+/// Joined: on the way back, in the same place.
+pub const THETA_STATE_RESUMING: u32 = 9;
 
 /// A session handle. Zero is none.
 #[derive(Clone, Copy)]
@@ -85,8 +89,9 @@ pub struct theta_host_config {
     pub basis: u32,
     /// The highest role of peers without a ticket (dev mode, bearer tokens), `THETA_ROLE_*`; 0 = editor.
     pub default_role: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// How long the place of a peer is kept that is away, or whose link is lost, in milliseconds, at
+    /// most 3600000; 0 = 30000.
+    pub resume_grace_ms: u32,
     /// 32 bytes: the Ed25519 seed of the key that signs tickets and the host's certificate; null = a fresh one.
     pub authority_seed: *const u8,
     /// 32 bytes: the Ed25519 seed of this host's key; null = a fresh one.
@@ -103,7 +108,7 @@ pub struct theta_host_config {
     /// Zero.
     pub reserved2: u32,
 }
-sized!(theta_host_config: 64 reserved reserved2);
+sized!(theta_host_config: 64 reserved2);
 
 /// How to join. Input; begins with its size. Zero means default.
 #[derive(Clone, Copy)]
@@ -317,6 +322,7 @@ unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error>
             0 => Role::Editor,
             number => role_from_number(number, "default_role")?,
         },
+        resume_grace_ms: at_most(config.resume_grace_ms, 3_600_000, "resume_grace_ms")?,
         // SAFETY: as above.
         authority_seed: unsafe { view::key(config.authority_seed, "authority_seed") }?,
         // SAFETY: as above.
@@ -364,6 +370,7 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
         identity_seed: unsafe { view::key(config.identity_seed, "identity_seed") }?,
         interpolation_delay_ms: at_most(config.interpolation_delay_ms, 1000, "interpolation_delay_ms")?,
         handshake_timeout_ms: at_most(config.handshake_timeout_ms, 60_000, "handshake_timeout_ms")?,
+        resume_timeout_ms: 0,
     })
 }
 
@@ -421,6 +428,47 @@ pub extern "C" fn theta_session_loaded(session: theta_session) -> theta_status {
     boundary!(theta_session_loaded, {
         let mut session = Session::open(session.bits)?;
         session.parts().1.joined()?.loaded();
+        Ok(THETA_OK)
+    })
+}
+
+/// Says that nobody is there any more: a headset was taken off, the application goes to sleep (Unity's
+/// OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
+/// PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
+///
+/// Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+#[unsafe(no_mangle)]
+pub extern "C" fn theta_session_suspend(session: theta_session) -> theta_status {
+    boundary!(theta_session_suspend, {
+        let mut session = Session::open(session.bits)?;
+        session.parts().1.joined()?.suspend();
+        Ok(THETA_OK)
+    })
+}
+
+/// Says that somebody is there again after `theta_session_suspend`: the session goes on in the same place, on the same
+/// link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
+/// session ends with DISCONNECTED when the place was kept no longer.
+///
+/// Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+#[unsafe(no_mangle)]
+pub extern "C" fn theta_session_resume(session: theta_session) -> theta_status {
+    boundary!(theta_session_resume, {
+        let mut session = Session::open(session.bits)?;
+        session.parts().1.joined()?.resume();
+        Ok(THETA_OK)
+    })
+}
+
+/// Says that the system has another network (Wi-Fi to mobile, another access point): the session goes on from a new
+/// socket at once, rather than when silence tells. Nobody else notices.
+///
+/// Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+#[unsafe(no_mangle)]
+pub extern "C" fn theta_session_network_changed(session: theta_session) -> theta_status {
+    boundary!(theta_session_network_changed, {
+        let mut session = Session::open(session.bits)?;
+        session.parts().1.joined()?.network_changed();
         Ok(THETA_OK)
     })
 }

@@ -390,6 +390,11 @@ impl Serially {
                 text = info.name.into_bytes();
             }
             EventKind::PeerLive(peer) => (out.kind, out.peer) = (THETA_EVENT_PEER_LIVE, peer.0 as u32),
+            EventKind::PeerAway { peer, grace_ms } => {
+                (out.kind, out.peer) = (THETA_EVENT_PEER_AWAY, peer.0 as u32);
+                out.value = grace_ms.into();
+            }
+            EventKind::PeerBack(peer) => (out.kind, out.peer) = (THETA_EVENT_PEER_BACK, peer.0 as u32),
             EventKind::PeerLeft { peer, code, reason } => {
                 out.kind = THETA_EVENT_PEER_LEFT;
                 (out.peer, out.code) = (peer.0 as u32, code.number() as i32);
@@ -478,6 +483,8 @@ fn state_number(state: SessionState) -> u32 {
         SessionState::Admitted => THETA_STATE_ADMITTED,
         SessionState::Joining => THETA_STATE_JOINING,
         SessionState::Live => THETA_STATE_LIVE,
+        SessionState::Away => THETA_STATE_AWAY,
+        SessionState::Resuming => THETA_STATE_RESUMING,
         SessionState::Closed => THETA_STATE_CLOSED,
         SessionState::Faulted => THETA_STATE_FAULTED,
     }

@@ -150,16 +150,21 @@ impl HostDriver {
                 EventKind::PeerJoined(info)
             }
             HostEvent::PeerLive(peer) => {
-                self.shared.update_standing(|standing| {
-                    if let Some(entry) = standing.peers.get_mut(&peer) {
-                        entry.state = SessionState::Live;
-                    }
-                });
+                self.note_state(peer, SessionState::Live);
                 EventKind::PeerLive(peer)
             }
             HostEvent::PeerLeft { peer, code, reason } => {
                 self.forget(peer);
                 EventKind::PeerLeft { peer, code, reason }
+            }
+            HostEvent::PeerAway { peer, grace_ms } => {
+                self.note_state(peer, SessionState::Away);
+                EventKind::PeerAway { peer, grace_ms }
+            }
+            HostEvent::PeerBack(peer) => {
+                // Live when it has been told what changed.
+                self.note_state(peer, SessionState::Resuming);
+                EventKind::PeerBack(peer)
             }
             HostEvent::HandshakeFailed { code, reason, .. } => {
                 self.forget_failed();
@@ -183,6 +188,14 @@ impl HostDriver {
     fn publish_admission(&self) {
         let (state, changes) = (self.host.admission().clone(), self.admission_changes);
         self.shared.admission.store(Arc::new(Admission { state, changes }));
+    }
+
+    fn note_state(&self, peer: PeerId, state: SessionState) {
+        self.shared.update_standing(|standing| {
+            if let Some(entry) = standing.peers.get_mut(&peer) {
+                entry.state = state;
+            }
+        });
     }
 
     fn forget(&mut self, peer: PeerId) {

@@ -11,6 +11,7 @@ use theta_core::types::{ComponentId, PeerId, Time};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::limits::MAX_DATAGRAM_BYTES;
 
+use super::backoff::Backoff;
 use super::clock::{self, RenderClock};
 use super::drive_host::{EVENTS_PER_TURN, FAREWELL, carry_out, link_input, of_transport, sleep_until};
 use super::event::{EventKind, EventSink};
@@ -19,7 +20,7 @@ use super::thread::Drive;
 use crate::compression::ZstdCompressor;
 use crate::transport::memory::Door;
 use crate::transport::quic::any_address_for;
-use crate::transport::{ConnectionId, Transport, TransportConfig, TransportError};
+use crate::transport::{ConnectionId, Transport, TransportConfig, TransportError, TransportEvent};
 
 /// What the engine asks.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub(super) enum JoinRequest {
         component: ComponentId,
         field: u16,
     },
+    Suspend,
+    Resume,
+    NetworkChanged,
 }
 
 /// How a session gets to its host.
@@ -51,12 +55,21 @@ pub(super) fn compressor() -> Option<SharedCompressor> {
     ZstdCompressor::new().ok().map(|zstd| Box::new(zstd) as SharedCompressor)
 }
 
+/// A link: a socket of its own, and the one connection on it.
+struct Up {
+    transport: Transport,
+    connection: ConnectionId,
+}
+
 /// One joined session on the I/O thread.
 pub(super) struct JoinDriver {
     peer: Peer,
     way: Option<Way>,
     limits: TransportConfig,
     delay_ms: u32,
+    backoff: Backoff,
+    /// The next attempt to find a host whose link was lost.
+    next_try: Option<Time>,
     requests: rtrb::Consumer<JoinRequest>,
     events: EventSink,
     shared: Arc<Shared>,
@@ -70,16 +83,19 @@ impl JoinDriver {
         peer: Peer,
         (way, limits): (Way, TransportConfig),
         delay_ms: u32,
+        backoff: Backoff,
         requests: rtrb::Consumer<JoinRequest>,
         events: EventSink,
         shared: Arc<Shared>,
     ) -> Self {
-        let (rtts, divergences, next_report) = (RttRing::default(), 0, Time(0));
+        let (rtts, divergences, next_report, next_try) = (RttRing::default(), 0, Time(0), None);
         Self {
             peer,
             way: Some(way),
             limits,
             delay_ms,
+            backoff,
+            next_try,
             requests,
             events,
             shared,
@@ -89,12 +105,14 @@ impl JoinDriver {
         }
     }
 
-    /// Everything that can be done without waiting.
-    fn drive(&mut self, transport: &mut Transport, connection: ConnectionId) {
-        for _ in 0..EVENTS_PER_TURN {
-            let Some(event) = transport.try_next_event() else { break };
-            if let Some((_, input)) = link_input(&event) {
-                self.peer.handle(clock::now(), input);
+    /// Everything that can be done without waiting. Without a link there is only time that passes.
+    fn drive(&mut self, link: &mut Option<Up>) {
+        if let Some(Up { transport, .. }) = link {
+            for _ in 0..EVENTS_PER_TURN {
+                let Some(event) = transport.try_next_event() else { break };
+                if let Some((_, input)) = link_input(&event) {
+                    self.peer.handle(clock::now(), input);
+                }
             }
         }
         let now = clock::now();
@@ -105,26 +123,90 @@ impl JoinDriver {
                 JoinRequest::PlantDivergence { component, field } => {
                     self.peer.plant_divergence(component, field);
                 }
+                JoinRequest::Suspend => {
+                    self.peer.suspend(now);
+                }
+                JoinRequest::Resume => self.peer.resume(now),
+                JoinRequest::NetworkChanged => self.change_network(link.as_mut(), now),
             }
         }
         if self.peer.next_wake().is_some_and(|wake| wake <= now) {
             self.peer.handle_timeout(now);
         }
-        // What this turn sends says everything that an unsent packet of an earlier turn said, and more.
-        transport.begin_batch();
-        self.drain(transport, connection);
+        if let Some(up) = link {
+            // What this turn sends says everything that an unsent packet of an earlier turn said, and more.
+            up.transport.begin_batch();
+        }
+        self.drain(link);
         if now >= self.next_report {
             self.next_report = now.plus_ms(REPORT_INTERVAL_MS);
-            self.report(transport, connection);
+            if let Some(up) = link {
+                self.report(&up.transport, up.connection);
+            }
             self.steer(now);
         }
         self.events.flush();
     }
 
-    fn drain(&mut self, transport: &mut Transport, connection: ConnectionId) {
+    /// Another network: the connection moves to a new socket, and an attempt that waits is made now.
+    fn change_network(&mut self, link: Option<&mut Up>, now: Time) {
+        if self.next_try.is_some() {
+            self.next_try = Some(now);
+        }
+        if let Some(up) = link {
+            // Without any network to bind to, the link goes silent, and is looked for from a new socket then.
+            let _ = up.transport.rebind();
+        }
+    }
+
+    /// Notes that the link is lost, and when to try again.
+    fn lose_link(&mut self, link: &mut Option<Up>) {
+        if self.peer.state() == PeerState::Live {
+            self.backoff.reset();
+        }
+        if self.peer.wants_link() && self.next_try.is_none() {
+            // Whatever the old connection still reports is of no interest. Dropping it tells the host.
+            *link = None;
+            self.next_try = Some(self.pause());
+        }
+    }
+
+    fn pause(&mut self) -> Time {
+        let pause = self.backoff.next();
+        clock::now().plus_us(pause.as_micros() as u64)
+    }
+
+    /// Makes the attempt that is due.
+    async fn look_again(&mut self, way: &Way) -> Option<Up> {
+        if !self.peer.wants_link() {
+            self.next_try = None;
+            return None;
+        }
+        let shared = Arc::clone(&self.shared);
+        let found = tokio::select! {
+            found = connect(way, self.limits.clone()) => found.ok(),
+            () = left(&shared) => None,
+        };
+        match found {
+            Some(up) if self.peer.reconnect(clock::now()) => {
+                self.next_try = None;
+                Some(up)
+            }
+            _ => {
+                self.next_try = Some(self.pause());
+                None
+            }
+        }
+    }
+
+    fn drain(&mut self, link: &mut Option<Up>) {
         while let Some(output) = self.peer.poll_output() {
             match output {
-                PeerOutput::Link(output) => carry_out(transport, connection, output),
+                PeerOutput::Link(output) => {
+                    if let Some(up) = link {
+                        carry_out(&mut up.transport, up.connection, output);
+                    }
+                }
                 PeerOutput::Event(event) => self.tell(event),
             }
         }
@@ -164,6 +246,14 @@ impl JoinDriver {
                 });
                 EventKind::PeerLeft { peer, code, reason }
             }
+            PeerEvent::PeerAway { peer, grace_ms } => {
+                self.note_state(peer, SessionState::Away);
+                EventKind::PeerAway { peer, grace_ms }
+            }
+            PeerEvent::PeerBack(peer) => {
+                self.note_state(peer, SessionState::Live);
+                EventKind::PeerBack(peer)
+            }
             PeerEvent::Frame(frame) => {
                 self.shared.confirmed.store(self.peer.statistics().confirmed_tick.0, Ordering::Relaxed);
                 self.shared.publish_frame(frame, clock::now_ns());
@@ -185,6 +275,14 @@ impl JoinDriver {
             }
         };
         self.events.push(kind);
+    }
+
+    fn note_state(&self, peer: PeerId, state: SessionState) {
+        self.shared.update_standing(|standing| {
+            if let Some(entry) = standing.peers.get_mut(&peer) {
+                entry.state = state;
+            }
+        });
     }
 
     fn report(&mut self, transport: &Transport, connection: ConnectionId) {
@@ -227,7 +325,8 @@ impl JoinDriver {
     }
 
     fn next_wake(&self) -> Time {
-        self.peer.next_wake().map_or(self.next_report, |wake| wake.min(self.next_report))
+        let wakes = self.peer.next_wake().into_iter().chain(self.next_try);
+        wakes.fold(self.next_report, Time::min)
     }
 
     /// Ends without ever having had a transport.
@@ -243,20 +342,20 @@ impl JoinDriver {
 }
 
 /// Finds the host and begins the connection. The sentence of an error is for the person who joins.
-async fn connect(way: Way, limits: TransportConfig) -> Result<(Transport, ConnectionId), String> {
+async fn connect(way: &Way, limits: TransportConfig) -> Result<Up, String> {
     let endpoint = match way {
         Way::Quic { endpoint } => endpoint,
         Way::Memory { door, binding } => {
             let mut transport = Transport::memory_client(limits);
-            let connection = transport.connect_memory(&door, binding, MAX_DATAGRAM_BYTES);
-            return Ok((transport, connection));
+            let connection = transport.connect_memory(door, *binding, MAX_DATAGRAM_BYTES);
+            return Ok(Up { transport, connection });
         }
     };
-    let remote = resolve(&endpoint).await?;
+    let remote = resolve(endpoint).await?;
     let told = |error: TransportError| error.to_string();
     let mut transport = Transport::quic_client(any_address_for(remote), limits).map_err(told)?;
     let connection = transport.connect(remote).map_err(told)?;
-    Ok((transport, connection))
+    Ok(Up { transport, connection })
 }
 
 /// `host:port` as an address; names by the system's resolver, the first address it gives.
@@ -275,26 +374,31 @@ impl Drive for JoinDriver {
         let shared = Arc::clone(&self.shared);
         let Some(way) = self.way.take() else { return };
         let connected = tokio::select! {
-            connected = connect(way, self.limits.clone()) => connected,
+            connected = connect(&way, self.limits.clone()) => connected,
             () = left(&shared) => Err("left before the host was found".to_owned()),
         };
-        let (mut transport, connection) = match connected {
-            Ok(up) => up,
+        let mut link = match connected {
+            Ok(up) => Some(up),
             Err(reason) => return self.give_up(&reason),
         };
         loop {
-            self.drive(&mut transport, connection);
+            self.drive(&mut link);
             if self.peer.state() == PeerState::Closed {
                 break;
             }
             if shared.is_leaving() {
                 self.peer.leave("");
-                self.drain(&mut transport, connection);
+                self.drain(&mut link);
                 break;
+            }
+            self.lose_link(&mut link);
+            if self.next_try.is_some_and(|at| at <= clock::now()) {
+                link = self.look_again(&way).await;
+                continue;
             }
             tokio::select! {
                 () = shared.wake.notified() => {}
-                event = transport.next_event() => {
+                event = next_event(&mut link) => {
                     if let Some((_, input)) = link_input(&event) {
                         self.peer.handle(clock::now(), input);
                     }
@@ -304,11 +408,21 @@ impl Drive for JoinDriver {
         }
         // The last words are on their way; give them time.
         let code = DisconnectCode::Left;
-        transport.shut_down(code as u16, code.sentence(), FAREWELL).await;
+        if let Some(up) = link {
+            up.transport.shut_down(code as u16, code.sentence(), FAREWELL).await;
+        }
     }
 
     fn events(&mut self) -> &mut EventSink {
         &mut self.events
+    }
+}
+
+/// The link's next event; never without one.
+async fn next_event(link: &mut Option<Up>) -> TransportEvent {
+    match link {
+        Some(up) => up.transport.next_event().await,
+        None => std::future::pending().await,
     }
 }
 

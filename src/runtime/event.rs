@@ -68,6 +68,15 @@ pub enum EventKind {
         /// A sentence.
         reason: String,
     },
+    /// A member is away, or its link is lost; it keeps its place for a while.
+    PeerAway {
+        /// Who.
+        peer: PeerId,
+        /// For how many milliseconds from when it went; zero where it was away before we came.
+        grace_ms: u32,
+    },
+    /// A member is back, in its place.
+    PeerBack(PeerId),
     /// Joined: the host let us in.
     Admitted {
         /// Our number.
@@ -142,6 +151,8 @@ impl EventKind {
             Self::PeerJoined(_)
                 | Self::PeerLive(_)
                 | Self::PeerLeft { .. }
+                | Self::PeerAway { .. }
+                | Self::PeerBack(_)
                 | Self::Lifecycle(_)
                 | Self::JoinProgress { .. }
                 | Self::HandshakeFailed { .. }

@@ -35,6 +35,7 @@ const MAX_PEERS: u16 = 1024;
 const MAX_TICK_RATE_HZ: u32 = 240;
 const DEFAULT_PEERS: u16 = 16;
 const DEFAULT_TICK_RATE_HZ: u32 = 90;
+const DEFAULT_RESUME_GRACE_MS: u32 = 30_000;
 
 /// How to host. Zero or `None` means the default.
 #[derive(Clone, Debug)]
@@ -57,6 +58,8 @@ pub struct HostOptions {
     pub tick_rate_hz: u32,
     /// The highest role of those who enter without a ticket (dev mode, bearer tokens).
     pub default_role: Role,
+    /// How long the place of a member is kept that is away, or whose link is lost, in milliseconds; 0 = 30 000.
+    pub resume_grace_ms: u32,
     /// Seed of the key that signs tickets and certifies the host; `None` = a fresh one.
     pub authority_seed: Option<[u8; 32]>,
     /// Seed of the host's own key; `None` = a fresh one.
@@ -81,6 +84,7 @@ impl Default for HostOptions {
             max_peers: 0,
             tick_rate_hz: 0,
             default_role: Role::Editor,
+            resume_grace_ms: 0,
             authority_seed: None,
             host_seed: None,
             document_nonce: [0; 32],
@@ -163,6 +167,7 @@ pub(super) fn start(
         bearer: options.takes_bearer.then_some(options.default_role),
         admission: options.admission.clone(),
         term: options.term.max(1),
+        resume_grace_ms: or_default(options.resume_grace_ms, DEFAULT_RESUME_GRACE_MS).into(),
         ..HostConfig::new(genesis, authority.clone(), key(options.host_seed)?)
     };
     let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));

@@ -10,6 +10,7 @@ use theta_core::session::{Peer, PeerConfig};
 use theta_core::types::{ComponentId, PeerId, Tick};
 use theta_core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES, MAX_NAME_BYTES};
 
+use super::backoff::Backoff;
 use super::clock::{self, TickPacer};
 use super::drive_join::{JoinDriver, JoinRequest, Way, compressor};
 use super::event::{self, EventSource, SessionEvent};
@@ -26,7 +27,8 @@ const RING_REQUESTS: usize = 64;
 const DEFAULT_INTERPOLATION_DELAY_MS: u32 = 50;
 const MAX_INTERPOLATION_DELAY_MS: u32 = 1000;
 const DEFAULT_HANDSHAKE_TIMEOUT_MS: u32 = 5000;
-/// A host that is silent for this long is given up.
+const DEFAULT_RESUME_TIMEOUT_MS: u64 = 30_000;
+/// A host that is silent for this long is looked for on a new link.
 const IDLE_TIMEOUT_MS: u64 = 5000;
 
 /// How to join. Zero or `None` means the default.
@@ -53,6 +55,9 @@ pub struct JoinOptions {
     pub interpolation_delay_ms: u32,
     /// How long the handshake may take, in milliseconds; 0 = 5000.
     pub handshake_timeout_ms: u32,
+    /// How long a lost link is looked for again, in milliseconds; 0 = 30 000. A host that keeps the place for less says
+    /// so when it is found.
+    pub resume_timeout_ms: u32,
 }
 
 impl JoinOptions {
@@ -69,6 +74,7 @@ impl JoinOptions {
             identity_seed: None,
             interpolation_delay_ms: 0,
             handshake_timeout_ms: 0,
+            resume_timeout_ms: 0,
         }
     }
 }
@@ -123,8 +129,13 @@ pub(super) fn start(
         manual_loaded: options.manual_loaded,
         handshake_timeout_ms: u64::from(handshake_timeout_ms),
         idle_timeout_ms: IDLE_TIMEOUT_MS,
+        resume_timeout_ms: match options.resume_timeout_ms {
+            0 => DEFAULT_RESUME_TIMEOUT_MS,
+            timeout_ms => timeout_ms.into(),
+        },
     };
     let peer = Peer::new(config, Arc::clone(&schema), clock::now(), random_seed()?, compressor());
+    let backoff = Backoff::new(random_seed()?);
     let limits =
         TransportConfig { conditioner: runtime.link_conditioner().clone(), ..TransportConfig::default() };
     runtime.launch(move || {
@@ -133,7 +144,8 @@ pub(super) fn start(
         let shared =
             Shared::new(false, schema, sink.dropped_count(), document_id, authority_key, None, standing);
         let (requests, asked) = rtrb::RingBuffer::new(RING_REQUESTS);
-        let driver = JoinDriver::new(peer, (way, limits), delay_ms, asked, sink, Arc::clone(&shared));
+        let driver =
+            JoinDriver::new(peer, (way, limits), delay_ms, backoff, asked, sink, Arc::clone(&shared));
         let session = JoinSession {
             requests,
             events,
@@ -196,6 +208,30 @@ impl JoinSession {
         let pushed = self.requests.push(JoinRequest::PlantDivergence { component, field });
         self.shared.wake.notify_one();
         pushed.map_err(|_| RuntimeError::Limit { what: "requests that wait", limit: RING_REQUESTS })
+    }
+
+    /// Nobody is there any more: a headset was taken off, the application goes to sleep. The host keeps our place for its
+    /// grace window and sends nothing meanwhile; the others see that we are away. Without effect before we are admitted
+    /// and where the host does not offer it. Should the link be lost meanwhile, it is looked for after
+    /// [`JoinSession::resume`].
+    pub fn suspend(&mut self) {
+        self.ask(JoinRequest::Suspend);
+    }
+
+    /// Somebody is there again: the session goes on, on the same link or a new one, in the same place.
+    pub fn resume(&mut self) {
+        self.ask(JoinRequest::Resume);
+    }
+
+    /// The system has another network (Wi-Fi to mobile, another access point): goes on from a new socket at once, rather
+    /// than when silence tells. The session stays; nobody else notices.
+    pub fn network_changed(&mut self) {
+        self.ask(JoinRequest::NetworkChanged);
+    }
+
+    fn ask(&mut self, request: JoinRequest) {
+        let _ = self.requests.push(request);
+        self.shared.wake.notify_one();
     }
 
     /// How many ticks are due at this time of [`super::now_ns`], at most `cap`; they count as run. None before we are

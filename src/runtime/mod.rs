@@ -29,6 +29,7 @@
 //! | `sampler` | values at a render time |
 //! | `clock` | process time, ticks due, render tick |
 
+mod backoff;
 mod clock;
 mod drive_host;
 mod drive_join;

@@ -39,6 +39,10 @@ pub enum SessionState {
     Joining,
     /// The world is here. A host is live from its start.
     Live,
+    /// Nobody is there, or the link is lost; the host keeps the place for a while.
+    Away,
+    /// On the way back.
+    Resuming,
     /// Over.
     Closed,
     /// Driving it panicked; over.
@@ -60,6 +64,8 @@ impl From<PeerState> for SessionState {
             PeerState::Admitted => Self::Admitted,
             PeerState::Joining => Self::Joining,
             PeerState::Live => Self::Live,
+            PeerState::Away => Self::Away,
+            PeerState::Resuming => Self::Resuming,
             PeerState::Closed => Self::Closed,
         }
     }

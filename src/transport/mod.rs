@@ -348,6 +348,15 @@ impl Transport {
         Ok(id)
     }
 
+    /// Goes on from another UDP socket, on any free port of any address, as after a change of the network: connections
+    /// that this end made stay up and move. In memory there is nothing to do.
+    pub fn rebind(&mut self) -> Result<(), TransportError> {
+        match &self.backend {
+            Backend::Quic(endpoint) => quic::rebind(endpoint),
+            Backend::Memory(_) => Ok(()),
+        }
+    }
+
     /// Begins a connection in memory. Both ends get `binding` as their [`Binding`] bytes; `max_datagram_bytes` limits
     /// the datagram lanes of both.
     pub fn connect_memory(

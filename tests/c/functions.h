@@ -117,6 +117,9 @@ static const function table[] = {
     ROW(theta_session_leave, 0, fresh_host, end_this_session, A_SESSION),
     ROW(theta_session_info_get, 0, NULL, NULL, A_SESSION, A_OUT(theta_session_info)),
     ROW(theta_session_loaded, 0, NULL, NULL, A_JOINED),
+    ROW(theta_session_suspend, 0, NULL, NULL, A_JOINED),
+    ROW(theta_session_resume, 0, NULL, NULL, A_JOINED),
+    ROW(theta_session_network_changed, 0, NULL, NULL, A_JOINED),
     ROW(theta_session_poll, 0, NULL, NULL, A_SESSION, A_ELEMENTS(theta_event), A_ELEMENT_SIZE(theta_event),
         A_BETWEEN(1, 1, 4096), A_SCALAR(uint32_t)),
     /* No text: session.c reads those that there are. */

@@ -135,8 +135,13 @@ impl Session {
             capabilities: supported_capabilities(),
             dictionary_hash: 0,
         };
-        let config =
-            PeerConfig { terms, manual_loaded: false, handshake_timeout_ms: 60_000, idle_timeout_ms: 60_000 };
+        let config = PeerConfig {
+            terms,
+            manual_loaded: false,
+            handshake_timeout_ms: 60_000,
+            idle_timeout_ms: 60_000,
+            resume_timeout_ms: 0,
+        };
         let schema = Arc::clone(&self.schema);
         let machine = Peer::new(config, schema, time(self.now), [number; 32], compressor());
         self.members.push(Member {

@@ -146,6 +146,8 @@ fn name_of(event: &EventKind) -> &'static str {
         EventKind::PeerJoined(_) => "PEER_JOINED",
         EventKind::PeerLive(_) => "PEER_LIVE",
         EventKind::PeerLeft { .. } => "PEER_LEFT",
+        EventKind::PeerAway { .. } => "PEER_AWAY",
+        EventKind::PeerBack(_) => "PEER_BACK",
         EventKind::Admitted { .. } => "ADMITTED",
         EventKind::SchemaMapped(_) => "SCHEMA_MAPPED",
         EventKind::JoinProgress { .. } => "JOIN_PROGRESS",

@@ -16,6 +16,7 @@ use super::ReplicationError;
 use super::assembly::own_bytes;
 use super::codec::{self, SlotRange};
 use super::entry::{self, Baseline, Header};
+use super::frozen::Frozen;
 use super::history::{ChunkHashes, Difference, History, Verdict};
 use super::limits::{HEADER_BYTES, HostLimits, PIECE_BYTES};
 use super::snapshot::Snapshot;
@@ -55,7 +56,7 @@ struct ReceiptItem {
 
 /// A version on its way on the reliable lane.
 #[derive(Clone, Debug)]
-struct Pending {
+pub(super) struct Pending {
     chunk: Arc<Chunk>,
     since: Tick,
     bytes: usize,
@@ -63,22 +64,24 @@ struct Pending {
 
 /// What a link has of one chunk.
 #[derive(Clone, Debug, Default)]
-struct LinkChunk {
+pub(super) struct LinkChunk {
     /// The newest version that it acknowledged whole.
-    acked: Option<Arc<Chunk>>,
+    pub(super) acked: Option<Arc<Chunk>>,
     /// Slots it acknowledged of a newer version.
-    partial: Option<(Tick, u64)>,
+    pub(super) partial: Option<(Tick, u64)>,
     /// A version that is on its way on the reliable lane.
-    pending: Option<Pending>,
+    pub(super) pending: Option<Pending>,
     /// Raised when what was sent before says nothing any more.
-    generation: u32,
+    pub(super) generation: u32,
     /// It may have a version, even if none is acknowledged.
-    sent: bool,
+    pub(super) sent: bool,
     /// A repair is on its way.
-    is_paused: bool,
+    pub(super) is_paused: bool,
+    /// It is frozen and `acked` is no longer the world's.
+    pub(super) is_kept: bool,
     /// The version acknowledged before `acked`, for [`Mutant::ReuseStaleBaseline`].
     #[cfg(feature = "mutants")]
-    stale: Option<Arc<Chunk>>,
+    pub(super) stale: Option<Arc<Chunk>>,
 }
 
 impl LinkChunk {
@@ -104,20 +107,22 @@ impl LinkChunk {
 }
 
 #[derive(Clone, Debug)]
-struct SentSnapshot {
+pub(super) struct SentSnapshot {
     chunks: Vec<Arc<Chunk>>,
-    is_join: bool,
+    pub(super) is_join: bool,
 }
 
 #[derive(Clone, Debug, Default)]
-struct LinkState {
+pub(super) struct LinkState {
     /// Deltas flow.
     is_live: bool,
-    chunks: BTreeMap<ChunkId, LinkChunk>,
-    in_flight: BTreeMap<u32, (Tick, Receipt)>,
-    snapshots: BTreeMap<u32, SentSnapshot>,
+    pub(super) chunks: BTreeMap<ChunkId, LinkChunk>,
+    pub(super) in_flight: BTreeMap<u64, (Tick, Receipt)>,
+    pub(super) snapshots: BTreeMap<u32, SentSnapshot>,
     /// Archetypes below this number were sent.
-    archetypes_sent: u32,
+    pub(super) archetypes_sent: u32,
+    /// Nobody is there, see `frozen`.
+    pub(super) frozen: Option<Frozen>,
 }
 
 /// The rows of one chunk version against one baseline, in ranges that fit.
@@ -139,16 +144,16 @@ impl Encoding {
 /// The host's replication to all links.
 #[derive(Clone, Debug)]
 pub struct HostReplication {
+    pub(super) mutants: Mutants,
+    pub(super) links: BTreeMap<LinkKey, LinkState>,
+    pub(super) chunks: BTreeMap<ChunkId, Arc<Chunk>>,
     schema: Arc<Schema>,
     limits: HostLimits,
     tick: Tick,
-    chunks: BTreeMap<ChunkId, Arc<Chunk>>,
     archetypes: Vec<Arc<Archetype>>,
-    links: BTreeMap<LinkKey, LinkState>,
     cache: BTreeMap<ChunkId, Vec<Arc<Encoding>>>,
     history: History,
     writer: BitWriter,
-    mutants: Mutants,
 }
 
 impl HostReplication {
@@ -196,6 +201,7 @@ impl HostReplication {
         let expired = self.tick.0.saturating_sub(self.limits.in_flight_ticks);
         for link in self.links.values_mut() {
             link.in_flight.retain(|_, (tick, _)| tick.0 >= expired);
+            link.keep(&sealed.changed, self.limits.frozen_bytes);
         }
     }
 
@@ -357,25 +363,26 @@ impl HostReplication {
         encoding
     }
 
-    /// Notes under which sequence of the state lane a part went out. Parts on the reliable lane need no note.
-    pub fn on_sent(&mut self, key: LinkKey, sequence: u32, receipt: Receipt) {
+    /// Notes under which number a part went out in a datagram; numbers rise. Parts on the reliable lane need no note.
+    pub fn on_sent(&mut self, key: LinkKey, number: impl Into<u64>, receipt: Receipt) {
+        let number = number.into();
         let (tick, limit, skip) =
             (self.tick, self.limits.in_flight, self.mutants.active(Mutant::SkipAckCheck));
         let Some(link) = self.links.get_mut(&key) else { return };
-        link.in_flight.insert(sequence, (tick, receipt));
+        link.in_flight.insert(number, (tick, receipt));
         while link.in_flight.len() > limit {
             link.in_flight.pop_first();
         }
         if skip {
-            self.on_ack(key, sequence);
+            self.on_ack(key, number);
         }
     }
 
-    /// The peer applied everything in the packet with this sequence. An unknown one is ignored: it was acknowledged
+    /// The peer applied everything in the packet with this number. An unknown one is ignored: it was acknowledged
     /// before, or has expired.
-    pub fn on_ack(&mut self, key: LinkKey, sequence: u32) {
+    pub fn on_ack(&mut self, key: LinkKey, number: impl Into<u64>) {
         let Some(link) = self.links.get_mut(&key) else { return };
-        let Some((_, receipt)) = link.in_flight.remove(&sequence) else { return };
+        let Some((_, receipt)) = link.in_flight.remove(&number.into()) else { return };
         for item in receipt.items {
             let Some(state) = link.chunks.get_mut(&item.chunk.id) else { continue };
             if state.generation != item.generation || state.is_paused {
@@ -396,10 +403,10 @@ impl HostReplication {
         }
     }
 
-    /// The packet with this sequence is lost for certain: nothing will acknowledge it.
-    pub fn on_lost(&mut self, key: LinkKey, sequence: u32) {
+    /// The packet with this number is lost for certain: nothing will acknowledge it.
+    pub fn on_lost(&mut self, key: LinkKey, number: impl Into<u64>) {
         if let Some(link) = self.links.get_mut(&key) {
-            link.in_flight.remove(&sequence);
+            link.in_flight.remove(&number.into());
         }
     }
 

@@ -26,6 +26,8 @@ pub struct HostLimits {
     pub snapshots: usize,
     /// Rows on their way to one link on the reliable lane, in bytes; more wait. One chunk goes whatever its size.
     pub pending_bytes: usize,
+    /// Bytes of chunk versions that are kept for one link that is frozen, beyond what the world has.
+    pub frozen_bytes: usize,
 }
 
 impl Default for HostLimits {
@@ -37,6 +39,7 @@ impl Default for HostLimits {
             cached_encodings: 16,
             snapshots: 8,
             pending_bytes: 1 << 20,
+            frozen_bytes: 1 << 20,
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`codec`] | rows to bits and back, against a baseline or none |
 //! | [`entry`] | chunks in a payload: headers around the rows |
 //! | [`host`] | per link: acknowledged versions, what is in flight, the parts of a tick |
+//! | `frozen` | what is kept for a link at whose other end nobody is |
 //! | [`snapshot`] | full states in pieces: made by the host, assembled by the peer |
 //! | [`replica`] | the peer: versions, completeness, frames |
 //! | [`lifecycle`] | what came, went and changed hands between two frames |
@@ -24,6 +25,7 @@ pub mod ack;
 mod assembly;
 pub mod codec;
 pub mod entry;
+mod frozen;
 pub mod history;
 pub mod host;
 pub mod lifecycle;

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::closing::Closing;
 use super::io::LinkOutput;
+use super::lanes::{IncomingLanes, Place};
+use crate::mutants::Mutants;
 use crate::types::Lane;
 use crate::wire::WireError;
 use crate::wire::codes::DisconnectCode;
@@ -18,10 +20,6 @@ use crate::wire::envelope::{
 use crate::wire::limits::{MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES};
 use crate::wire::message::{LaneCount, Message};
 use crate::wire::packet::PacketBuilder;
-use crate::wire::replay::{Freshness, ReplayWindow};
-
-/// Bulk lanes of one link whose sequences are remembered; the transports let fewer be open at once.
-const MAX_BULK_LANES: usize = 64;
 
 /// A boxed compressor that may move between threads.
 pub type SharedCompressor = Box<dyn Compressor + Send>;
@@ -45,17 +43,15 @@ pub struct PacketCounters {
     pub dropped_foreign: u64,
 }
 
-#[derive(Debug, Default)]
-struct Incoming {
-    window: ReplayWindow,
-    received: u32,
-    newest: u32,
+/// A packet of one lane and direction, whatever the epoch: numbers rise through all epochs of a session.
+#[must_use]
+pub fn packet_number(epoch: u16, sequence: u32) -> u64 {
+    u64::from(epoch) << 32 | u64::from(sequence)
 }
 
 /// See the module.
 pub struct Courier {
     epoch_out: u16,
-    epoch_in: u16,
     /// The agreed epoch, until the first packet of it has come in.
     epoch_awaited: Option<u16>,
     schema_hash: u64,
@@ -64,7 +60,9 @@ pub struct Courier {
     compression_agreed: bool,
     max_datagram_bytes: usize,
     outgoing: BTreeMap<Lane, u32>,
-    incoming: BTreeMap<Lane, Incoming>,
+    /// The last sequences of the epoch before, which the other end may still acknowledge.
+    outgoing_before: BTreeMap<Lane, u32>,
+    incoming: IncomingLanes,
     outputs: VecDeque<LinkOutput>,
     packet: PacketBuilder,
     counters: PacketCounters,
@@ -75,7 +73,7 @@ impl core::fmt::Debug for Courier {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         out.debug_struct("Courier")
             .field("epoch_out", &self.epoch_out)
-            .field("epoch_in", &self.epoch_in)
+            .field("epoch_in", &self.incoming.epoch())
             .field("outputs", &self.outputs.len())
             .field("counters", &self.counters)
             .finish_non_exhaustive()
@@ -88,7 +86,6 @@ impl Courier {
     pub fn new(compressor: Option<SharedCompressor>) -> Self {
         Self {
             epoch_out: 0,
-            epoch_in: 0,
             epoch_awaited: None,
             schema_hash: 0,
             agreed: false,
@@ -96,7 +93,8 @@ impl Courier {
             compression_agreed: false,
             max_datagram_bytes: MAX_DATAGRAM_BYTES,
             outgoing: BTreeMap::new(),
-            incoming: BTreeMap::new(),
+            outgoing_before: BTreeMap::new(),
+            incoming: IncomingLanes::default(),
             outputs: VecDeque::new(),
             packet: PacketBuilder::new(MAX_PACKET_BYTES),
             counters: PacketCounters::default(),
@@ -108,6 +106,11 @@ impl Courier {
     #[must_use]
     pub fn dictionary_hash(&self) -> u64 {
         self.compressor.as_ref().map_or(0, |compressor| compressor.dictionary_hash())
+    }
+
+    /// The compressor, for the next link; this one goes on without.
+    pub fn take_compressor(&mut self) -> Option<SharedCompressor> {
+        self.compressor.take()
     }
 
     /// What the path takes now.
@@ -130,11 +133,59 @@ impl Courier {
         self.outgoing.clear();
     }
 
-    /// Packets that come in from now on must belong to the agreed session.
+    /// Packets that come in from now on must belong to the agreed session, whose epochs we change.
     pub fn agree_incoming(&mut self, epoch: u16, schema_hash: u64) {
-        self.epoch_in = epoch;
         self.schema_hash = schema_hash;
-        self.incoming.clear();
+        self.incoming.agree(epoch, false);
+    }
+
+    /// True when a lane of either direction has come so far that the epoch should change, and the other end has gone
+    /// over to the one before.
+    #[must_use]
+    pub fn is_epoch_spent(&self, sequences: u32) -> bool {
+        let sent = self.outgoing.values().copied().max().unwrap_or(0);
+        self.agreed
+            && self.incoming.has_gone_over()
+            && sent.max(self.incoming.highest_sequence()) >= sequences
+    }
+
+    /// What goes out from now on carries this epoch, with sequences from 1. What comes in may, too.
+    pub fn begin_epoch(&mut self, epoch: u16) {
+        self.epoch_out = epoch;
+        self.outgoing_before = core::mem::take(&mut self.outgoing);
+        self.incoming.expect(epoch);
+    }
+
+    /// The other end announced the next epoch on control.
+    ///
+    /// # Errors
+    /// When it is not the next one.
+    pub fn epoch_announced(&mut self, epoch: u16) -> Result<(), Closing> {
+        self.incoming.announced(epoch)
+    }
+
+    /// The epoch of what goes out.
+    #[must_use]
+    pub const fn epoch_out(&self) -> u16 {
+        self.epoch_out
+    }
+
+    /// The newest sequence that was sent on a lane in that epoch, while it is remembered.
+    #[must_use]
+    pub fn newest_sent_in(&self, epoch: u16, lane: Lane) -> Option<u32> {
+        let sent = if epoch == self.epoch_out {
+            &self.outgoing
+        } else if epoch.checked_add(1) == Some(self.epoch_out) {
+            &self.outgoing_before
+        } else {
+            return None;
+        };
+        Some(sent.get(&lane).copied().unwrap_or(0))
+    }
+
+    /// Plants a bug, where the build has any.
+    pub fn set_mutants(&mut self, mutants: Mutants) {
+        self.incoming.mutants = mutants;
     }
 
     /// The other end goes over to the agreed session when it has seen our last word of the handshake. Until its first
@@ -144,10 +195,10 @@ impl Courier {
         self.schema_hash = schema_hash;
     }
 
-    /// The epoch that incoming packets carry; zero while the handshake lasts.
+    /// The newest epoch of incoming packets; zero while the handshake lasts.
     #[must_use]
     pub const fn epoch_in(&self) -> u16 {
-        self.epoch_in
+        self.incoming.epoch()
     }
 
     /// Opens our direction of a reliable lane.
@@ -247,34 +298,27 @@ impl Courier {
         let header = *packet.header();
         if self.epoch_awaited == Some(header.epoch) && header.schema == self.schema_hash as u16 {
             self.epoch_awaited = None;
-            self.agree_incoming(header.epoch, self.schema_hash);
+            self.incoming.agree(header.epoch, true);
         }
-        let schema = if self.epoch_in == 0 { 0 } else { self.schema_hash as u16 };
-        if header.epoch != self.epoch_in || header.schema != schema {
-            if lane.is_reliable() {
-                return Err(Closing::new(DisconnectCode::EpochFenced));
+        let schema = if self.incoming.epoch() == 0 { 0 } else { self.schema_hash as u16 };
+        let place = if header.schema == schema {
+            self.incoming.accept(lane, header.epoch, header.sequence)?
+        } else if lane.is_reliable() {
+            return Err(Closing::new(DisconnectCode::EpochFenced));
+        } else {
+            Place::Foreign
+        };
+        match place {
+            Place::New => {}
+            Place::Replayed => {
+                self.counters.dropped_replayed += 1;
+                return Ok(None);
             }
-            self.counters.dropped_foreign += 1;
-            return Ok(None);
-        }
-        if matches!(lane, Lane::Bulk(_))
-            && !self.incoming.contains_key(&lane)
-            && self.incoming.len() >= MAX_BULK_LANES
-        {
-            return Err(Closing::because(DisconnectCode::LimitExceeded, "too many bulk lanes"));
-        }
-        let incoming = self.incoming.entry(lane).or_default();
-        if lane.is_reliable() {
-            if header.sequence != incoming.newest.wrapping_add(1) {
-                let detail = format!("sequence {} after {}", header.sequence, incoming.newest);
-                return Err(Closing::because(DisconnectCode::BadEnvelope, detail));
+            Place::Foreign => {
+                self.counters.dropped_foreign += 1;
+                return Ok(None);
             }
-        } else if incoming.window.accept(header.sequence) != Freshness::New {
-            self.counters.dropped_replayed += 1;
-            return Ok(None);
         }
-        incoming.received = incoming.received.wrapping_add(1);
-        incoming.newest = incoming.newest.max(header.sequence);
         self.counters.received += 1;
         self.counters.received_bytes += bytes.len() as u64;
         Ok(Some(packet))
@@ -283,14 +327,7 @@ impl Courier {
     /// Packets received by lane, for heartbeats.
     #[must_use]
     pub fn lane_counts(&self) -> Vec<LaneCount> {
-        let counts = self.incoming.iter().filter(|(lane, _)| !matches!(lane, Lane::Bulk(_)));
-        counts
-            .map(|(lane, incoming)| LaneCount {
-                lane: lane.wire_id(),
-                received: incoming.received,
-                newest: incoming.newest,
-            })
-            .collect()
+        self.incoming.counts()
     }
 
     /// Ends the link: what is queued still goes, nothing after it.
@@ -327,6 +364,7 @@ impl Courier {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::MAX_BULK_LANES;
     use super::*;
     use crate::wire::envelope::TraceContext;
     use crate::wire::message::{Heartbeat, SessionControl};
@@ -354,6 +392,26 @@ mod tests {
         let spent = courier.send(Lane::State, &beat).unwrap_err();
         assert_eq!(spent.code, DisconnectCode::SequenceExhausted);
         assert_eq!(courier.send(Lane::Control, &beat), Ok(1), "other lanes have theirs");
+    }
+
+    #[test]
+    fn a_new_epoch_begins_every_lane_again() {
+        let mut courier = agreed();
+        let mut scratch = Vec::new();
+        let beat = [Message::Heartbeat(Heartbeat::default())];
+        for _ in 0..10 {
+            courier.send(Lane::State, &beat).unwrap();
+        }
+        assert!(!courier.is_epoch_spent(10), "the other end has said nothing in this epoch");
+        assert!(courier.receive(Lane::Control, &packet(1, PacketHeader::default()), &mut scratch).is_ok());
+        assert!(courier.is_epoch_spent(10) && !courier.is_epoch_spent(11));
+        courier.begin_epoch(4);
+        assert!(!courier.is_epoch_spent(0), "one change at a time");
+        assert_eq!(courier.send(Lane::State, &beat), Ok(1));
+        assert_eq!(courier.newest_sent_in(4, Lane::State), Some(1));
+        assert_eq!(courier.newest_sent_in(3, Lane::State), Some(10));
+        assert_eq!(courier.newest_sent_in(2, Lane::State), None);
+        assert!(packet_number(4, 1) > packet_number(3, 10));
     }
 
     #[test]

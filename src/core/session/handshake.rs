@@ -28,7 +28,10 @@ use crate::mutants::{Mutant, Mutants};
 /// The capabilities this build has, as a mask.
 #[must_use]
 pub fn supported_capabilities() -> u64 {
-    Capability::Datagrams.bit() | Capability::Compression.bit() | Capability::PredictiveInput.bit()
+    Capability::Datagrams.bit()
+        | Capability::Compression.bit()
+        | Capability::PredictiveInput.bit()
+        | Capability::Resume.bit()
 }
 
 /// What both sides agreed on.
@@ -69,6 +72,8 @@ pub struct HostTerms {
     pub session_id: [u8; 16],
     /// Simulation rate.
     pub tick_rate_hz: u16,
+    /// Places are kept for members that are away, or whose link is lost.
+    pub resume: bool,
     /// Hash of the compression dictionary; zero without one.
     pub dictionary_hash: u64,
 }
@@ -98,8 +103,21 @@ pub struct Offer {
     pub needs_manifest: bool,
 }
 
-/// The host answers a hello: an offer to remember and the acknowledgement to send.
+/// The host answers a hello: an offer to remember and the acknowledgement to send. The session begins in epoch 1.
 pub fn answer_hello(
+    terms: &HostTerms,
+    schema: &Schema,
+    hello_bytes: &[u8],
+    hello: &SessionHello,
+    binding: &Binding,
+    server_nonce: [u8; 32],
+) -> Result<(Offer, SessionAcknowledge), Closing> {
+    answer_hello_in(1, terms, schema, hello_bytes, hello, binding, server_nonce)
+}
+
+/// The same, for a session that goes on in this epoch.
+pub fn answer_hello_in(
+    epoch: u16,
     terms: &HostTerms,
     schema: &Schema,
     hello_bytes: &[u8],
@@ -117,7 +135,7 @@ pub fn answer_hello(
         return Err(Closing::new(DisconnectCode::WrongDocument));
     }
     let compression = agree_compression(terms, hello);
-    let (capabilities, refused) = agree_capabilities(hello.capabilities, compression);
+    let (capabilities, refused) = agree_capabilities(hello.capabilities, compression, terms.resume);
     let agreement = Agreement {
         version,
         capabilities,
@@ -125,7 +143,7 @@ pub fn answer_hello(
         compression,
         session_id: terms.session_id,
         tick_rate_hz: u32::from(terms.tick_rate_hz),
-        epoch: 1,
+        epoch,
         host_key: terms.identity.public_key(),
         term: terms.certificate.term,
         schema_hash: schema.hash(),
@@ -174,6 +192,16 @@ pub enum OpenDoor {
     Loopback(Role),
 }
 
+/// The host checks that the client holds the key it claims.
+pub fn check_proof(offer: &Offer, confirm: &SessionConfirm, mutants: Mutants) -> Result<(), Closing> {
+    let is_proved = verify(&offer.client_key, &offer.client_statement, &confirm.signature);
+    if is_proved || mutants.active(Mutant::SkipClientSignature) {
+        Ok(())
+    } else {
+        Err(Closing::new(DisconnectCode::BadClientProof))
+    }
+}
+
 /// By what a host admits, now.
 #[derive(Debug)]
 pub struct Gate<'a> {
@@ -203,7 +231,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    const fn of(role: Role) -> Self {
+    pub(crate) const fn of(role: Role) -> Self {
         Self { role, bearer: None, invite: None }
     }
 }
@@ -216,10 +244,7 @@ pub fn check_confirm(
     gate: &mut Gate<'_>,
 ) -> Result<Grant, Closing> {
     let key = &offer.client_key;
-    let is_proved = verify(key, &offer.client_statement, &confirm.signature);
-    if !is_proved && !gate.mutants.active(Mutant::SkipClientSignature) {
-        return Err(Closing::new(DisconnectCode::BadClientProof));
-    }
+    check_proof(offer, confirm, gate.mutants)?;
     // After the proof: who holds no banned key learns nothing about which are.
     if gate.state.is_banned(key) && !gate.mutants.active(Mutant::IgnoreBan) {
         return Err(Closing::new(DisconnectCode::Banned));
@@ -492,10 +517,17 @@ fn agree_compression(terms: &HostTerms, hello: &SessionHello) -> CompressionKind
     if shared { CompressionKind::ZstdDictionary } else { CompressionKind::None }
 }
 
-fn agree_capabilities(asked: u64, compression: CompressionKind) -> (u64, Vec<RefusedCapability>) {
+fn agree_capabilities(
+    asked: u64,
+    compression: CompressionKind,
+    resume: bool,
+) -> (u64, Vec<RefusedCapability>) {
     let mut granted = asked & supported_capabilities();
     if compression == CompressionKind::None {
         granted &= !Capability::Compression.bit();
+    }
+    if !resume {
+        granted &= !Capability::Resume.bit();
     }
     // Each bit has its answer, also one that only a newer client knows.
     let refused = (0..u64::BITS as u8)
@@ -504,6 +536,7 @@ fn agree_capabilities(asked: u64, compression: CompressionKind) -> (u64, Vec<Ref
         .map(|capability| {
             let reason = match capability {
                 CapabilityBit::Known(Capability::Compression) => CapabilityReason::MissingDictionary,
+                CapabilityBit::Known(Capability::Resume) => CapabilityReason::DisabledByHost,
                 _ => CapabilityReason::NotSupported,
             };
             RefusedCapability { capability, reason }

@@ -221,6 +221,15 @@ pub enum HostEvent {
         /// Why, as a sentence.
         reason: String,
     },
+    /// A member is away, or its link is lost; its place is kept for so many milliseconds.
+    PeerAway {
+        /// Who.
+        peer: PeerId,
+        /// How long its place is kept.
+        grace_ms: u32,
+    },
+    /// A member that was away is back, in its place.
+    PeerBack(PeerId),
     /// A handshake ended without a member; for logs.
     HandshakeFailed {
         /// On which link.
@@ -273,6 +282,10 @@ pub enum PeerState {
     Joining,
     /// The world is here and deltas flow.
     Live,
+    /// Nobody is there, or the link is lost; the host keeps our place for a while.
+    Away,
+    /// On the way back to [`Self::Live`], on this link or a new one.
+    Resuming,
     /// Over.
     Closed,
 }
@@ -314,6 +327,15 @@ pub enum PeerEvent {
         /// Its sentence.
         reason: String,
     },
+    /// Another member is away, or its link is lost; it keeps its place for a while.
+    PeerAway {
+        /// Who.
+        peer: PeerId,
+        /// For how many milliseconds from when it went; zero where it was away before we came.
+        grace_ms: u32,
+    },
+    /// Another member is back.
+    PeerBack(PeerId),
     /// A tick is complete here; ticks come in increasing order.
     Frame(Arc<Frame>),
     /// An entity came, went or changed hands between two published frames.

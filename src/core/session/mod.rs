@@ -14,7 +14,7 @@
 //! | [`admission`] | invites and bans |
 //! | [`genesis`] | what a document is, signed by its founder |
 //! | [`role`] | who may send what |
-//! | [`courier`] | one link's packets: sequences, sealing, replay protection |
+//! | [`courier`], `lanes` | one link's packets: sequences, sealing, replay protection, epochs |
 //! | [`heart`], [`clock`] | heartbeats; two clocks made one |
 //! | [`input`] | one tick's input, packed |
 //! | [`closing`] | why a link ends |
@@ -30,6 +30,7 @@ pub mod host;
 pub mod input;
 pub mod io;
 pub mod keys;
+mod lanes;
 pub mod peer;
 pub mod role;
 pub mod ticket;

@@ -62,6 +62,8 @@ impl Simulation {
                     }
                 }
             }
+            HostEvent::PeerAway { .. } => self.count("event peer away"),
+            HostEvent::PeerBack(_) => self.count("event peer back"),
             HostEvent::HandshakeFailed { code, .. } => self.count(&format!("handshake failed {code:?}")),
             HostEvent::Input { peer, .. } => {
                 self.count("event input");
@@ -141,6 +143,8 @@ impl Simulation {
             PeerEvent::JoinProgress { .. } => self.count("event join progress"),
             PeerEvent::PeerJoined(_) => self.count("event roster joined"),
             PeerEvent::PeerLeft { .. } => self.count("event roster left"),
+            PeerEvent::PeerAway { .. } => self.count("event roster away"),
+            PeerEvent::PeerBack(_) => self.count("event roster back"),
             PeerEvent::Frame(frame) => {
                 let schema = self.engine.schema();
                 let Player { checker, schema: shown, .. } = &mut self.players[index];

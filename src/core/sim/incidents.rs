@@ -12,7 +12,7 @@ use crate::session::keys::{PublicKey, sha256};
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
 use crate::session::{Binding, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
 use crate::types::{Tick, Time};
-use crate::wire::message::{BindingKind, Role};
+use crate::wire::message::{BindingKind, Capability, Role, WireEnum};
 
 /// How long a peer that lost its session waits before it joins again.
 const REJOIN_DELAY_TICKS: u32 = 45;
@@ -64,12 +64,17 @@ impl Simulation {
                 ticket: Ticket { endpoint: "simulated:1".into(), pin: Some(self.host.pin()), pass },
                 bearer: None,
                 least_term: 0,
-                capabilities: supported_capabilities(),
+                capabilities: if player.resumes {
+                    supported_capabilities()
+                } else {
+                    supported_capabilities() & !Capability::Resume.bit()
+                },
                 dictionary_hash: 0,
             },
             manual_loaded: player.index % 2 == 1,
             handshake_timeout_ms: 5000,
             idle_timeout_ms: 5000,
+            resume_timeout_ms: 30_000,
         };
         let local = player.local(self.now);
         let schema = Arc::clone(&player.schema);
@@ -78,6 +83,8 @@ impl Simulation {
         machine.set_mutant(self.plan.mutant);
         player.link = link;
         player.may_end = false;
+        (player.back_at, player.reconnect_at) = (None, None);
+        (player.token, player.old_token) = (Vec::new(), Vec::new());
         player.checker = PeerChecker::default();
         player.paused_until = Time(0);
         (player.silent_from, player.silent_until) = (Time(0), Time(0));
@@ -107,6 +114,7 @@ impl Simulation {
             }
             for player in &mut self.players {
                 player.paused_until = self.now;
+                player.back_at = player.back_at.map(|_| self.tick);
             }
         }
         for index in 0..self.players.len() {
@@ -117,6 +125,8 @@ impl Simulation {
                 }
                 continue;
             }
+            self.note_token(index);
+            self.come_back(index);
             if state == Some(PeerState::Admitted) && self.rng.chance_ppm(200_000) {
                 self.with_player(index, |machine, _| machine.loaded());
             }
@@ -252,4 +262,9 @@ const INCIDENTS: &[Incident] = &[
     incident("incident partition", 2, Simulation::partition),
     incident("incident datagram limit", 1, Simulation::limit_datagrams),
     incident("incident other conditions", 1, Simulation::worsen),
+    incident("incident away", 3, Simulation::go_away),
+    incident("incident link lost", 3, Simulation::lose_link),
+    incident("incident resume race", 1, Simulation::race),
+    incident("incident address change", 1, Simulation::change_address),
+    incident("incident theft", 2, Simulation::steal),
 ];

@@ -22,6 +22,7 @@ mod events;
 mod incidents;
 pub mod network;
 pub mod plan;
+mod rest;
 pub mod rng;
 pub mod run;
 pub mod versions;

@@ -32,6 +32,12 @@ pub struct Plan {
     pub links: Vec<Conditions>,
     /// Chance for each peer and tick of an incident: pause, partition, leave, crash, kick, MTU change.
     pub incident_ppm: u32,
+    /// Packets of a lane after which the session epoch changes.
+    pub sequences_per_epoch: u32,
+    /// How long the host keeps the place of a player that is away.
+    pub grace_ms: u64,
+    /// What it keeps for each of them.
+    pub frozen_bytes: usize,
     /// One bit of a peer's idle column flips at this tick: (peer index, tick).
     pub corruption: Option<(u32, u32)>,
     /// Which build each peer is.
@@ -63,6 +69,14 @@ impl Plan {
             churn_ppm: rng.between(10_000, 400_000) as u32,
             links,
             incident_ppm: if fair { 0 } else { rng.between(200, 2_000) as u32 },
+            // Two of three sessions go through many epochs.
+            sequences_per_epoch: if seed % 3 == 1 {
+                u32::MAX - (1 << 22)
+            } else {
+                150 + (seed * 97 % 2000) as u32
+            },
+            grace_ms: [1500, 4000, 8000, 30_000][(seed / 2 % 4) as usize],
+            frozen_bytes: if seed % 5 == 2 { 2_000 } else { 1 << 20 },
             corruption: None,
             // Drawn apart: everything else of a seed stays what it is.
             builds: {

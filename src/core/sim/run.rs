@@ -10,6 +10,7 @@ use super::checker::{PeerChecker, Truth, Violation};
 use super::engine::Engine;
 use super::network::{Arrival, Conditions, End, Fault, Network};
 use super::plan::{Plan, TICK_US};
+use super::rest::Thief;
 use super::rng::Rng;
 use crate::schema::Schema;
 use crate::session::genesis::Genesis;
@@ -61,6 +62,15 @@ pub(super) struct Player {
     /// The end of its session was arranged: by itself, the plan, or a fault that leads to it.
     pub(super) may_end: bool,
     pub(super) inputs: u64,
+    pub(super) epoch: u16,
+    /// Its session can be resumed.
+    pub(super) resumes: bool,
+    /// When it is to be back from being away.
+    pub(super) back_at: Option<Tick>,
+    /// When it tries the next link.
+    pub(super) reconnect_at: Option<Tick>,
+    pub(super) token: Vec<u8>,
+    pub(super) old_token: Vec<u8>,
 }
 
 impl Player {
@@ -81,6 +91,7 @@ pub(super) struct Simulation {
     pub(super) authority: AdminKey,
     pub(super) truth: Truth,
     pub(super) players: Vec<Player>,
+    pub(super) thieves: Vec<Thief>,
     pub(super) next_link: u32,
     pub(super) digest: SipHasher24,
     pub(super) outcome: Outcome,
@@ -102,6 +113,9 @@ impl Simulation {
         let mut config = HostConfig::new(genesis, authority.clone(), HostKey::from_seed(&rng.bytes_32()));
         config.door = OpenDoor::Closed;
         config.manual_admission = plan.seed.is_multiple_of(3);
+        config.sequences_per_epoch = plan.sequences_per_epoch;
+        config.resume_grace_ms = plan.grace_ms;
+        config.frozen_bytes = plan.frozen_bytes;
         let mut host = Host::new(config, Arc::clone(engine.schema()), rng.bytes_32(), Box::new(|| None));
         host.set_unix_time(UNIX_S);
         #[cfg(feature = "mutants")]
@@ -119,6 +133,7 @@ impl Simulation {
             authority,
             truth: Truth::default(),
             players,
+            thieves: Vec::new(),
             next_link: 1,
             digest: SipHasher24::new(),
             outcome: Outcome::default(),
@@ -146,6 +161,12 @@ impl Simulation {
             rejoin_at: Tick(1 + index * 7),
             may_end: false,
             inputs: 0,
+            epoch: 0,
+            resumes: index % 3 != 2,
+            back_at: None,
+            reconnect_at: None,
+            token: Vec::new(),
+            old_token: Vec::new(),
         }
     }
 
@@ -253,6 +274,11 @@ impl Simulation {
             self.drain_host();
             return;
         }
+        if let Arrival::Packet(lane, bytes) = &arrival
+            && self.tell_thief(link, *lane, bytes)
+        {
+            return;
+        }
         let Some(index) =
             self.players.iter().position(|player| player.link == link && player.machine.is_some())
         else {
@@ -323,6 +349,11 @@ impl Simulation {
     /// Every player sends its input; viewers try to as well.
     fn play(&mut self) {
         for index in 0..self.players.len() {
+            let epoch = self.players[index].machine.as_ref().map_or(0, Peer::epoch);
+            let before = core::mem::replace(&mut self.players[index].epoch, epoch);
+            if before > 0 && epoch > before {
+                self.count("peer followed an epoch");
+            }
             // A viewer tries now and then; one that never stops would be thrown out, rightly.
             let is_mute = self.players[index].role == Role::Viewer && !self.rng.chance_ppm(20_000);
             if self.now < self.players[index].paused_until || is_mute {

@@ -47,6 +47,13 @@ pub(super) fn bind(
     Ok(transport)
 }
 
+pub(super) fn rebind(endpoint: &quinn::Endpoint) -> Result<(), TransportError> {
+    let unbound = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let address = endpoint.local_addr().map_or(unbound, any_address_for);
+    let moved = std::net::UdpSocket::bind(address).and_then(|socket| endpoint.rebind(socket));
+    moved.map_err(|source| TransportError::Bind { address, source })
+}
+
 /// An address of the same family on which a client's socket can be bound.
 pub fn any_address_for(remote: SocketAddr) -> SocketAddr {
     let ip = match remote {

@@ -50,7 +50,7 @@ impl HostReplication {
     pub fn build(&mut self, key: LinkKey, room: usize) -> LinkTick {
         let mut out = LinkTick { tick: self.tick, ..LinkTick::default() };
         let Some(mut link) = self.links.remove(&key) else { return out };
-        if link.is_live {
+        if link.is_live && link.frozen.is_none() {
             let sent = link.archetypes_sent;
             out.new_archetypes = self
                 .archetypes

@@ -258,7 +258,7 @@ fn what_was_of_no_use_on_the_reliable_lane_is_sent_whole_after_a_while() {
     assert!(lost.parts.iter().any(|part| part.reliable), "some rows go reliably");
     let patience = HostLimits::default().in_flight_ticks;
     let mut healed = None;
-    let mut sequence = 0;
+    let mut sequence = 0u32;
     for tick in 3..=3 + patience + 2 {
         host.ingest(&busy.world.seal(Tick(tick)).unwrap());
         for part in host.build(LinkKey(1), 1000).parts {
@@ -300,7 +300,7 @@ fn the_reliable_lane_takes_so_much_at_a_time_and_every_chunk_gets_its_turn() {
     let mut replica = replica(&snapshot);
     join(&mut replica, &snapshot).unwrap();
     assert!(host.on_snapshot_ack(LinkKey(1), 5));
-    let (mut sequence, mut most) = (0, 0);
+    let (mut sequence, mut most) = (0u32, 0);
     for tick in 2..60 {
         if tick < 10 {
             busy.step(90);

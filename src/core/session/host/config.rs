@@ -6,6 +6,9 @@ use super::super::handshake::OpenDoor;
 use super::super::keys::{AdminKey, HostKey};
 use crate::wire::message::Role;
 
+/// Sequences that are left when the epoch changes: an hour of a thousand packets a second is 3.6 million.
+const EPOCH_MARGIN: u32 = 1 << 22;
+
 /// How a host behaves.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
@@ -36,6 +39,14 @@ pub struct HostConfig {
     pub idle_timeout_ms: u64,
     /// Links in their handshake at once.
     pub max_half_open: u16,
+    /// Packets of one lane after which the session epoch changes, so that sequences begin again. The rest of a `u32` is
+    /// what may be under way until both sides have gone over.
+    pub sequences_per_epoch: u32,
+    /// How long the place of a member is kept that is away, or whose link is lost; zero keeps none.
+    pub resume_grace_ms: u64,
+    /// Memory that is kept for each member that is away, so that only what changed is sent when it is back: bytes of
+    /// chunk versions that the world has no longer. Beyond it the member gets everything.
+    pub frozen_bytes: usize,
 }
 
 impl HostConfig {
@@ -56,6 +67,9 @@ impl HostConfig {
             handshake_timeout_ms: 5000,
             idle_timeout_ms: 5000,
             max_half_open: 32,
+            sequences_per_epoch: u32::MAX - EPOCH_MARGIN,
+            resume_grace_ms: 30_000,
+            frozen_bytes: 1 << 20,
         }
     }
 }

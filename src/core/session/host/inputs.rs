@@ -15,7 +15,7 @@ use super::link::HostLink;
 pub(super) struct Inputs {
     pub newest: Tick,
     /// The packet that came with it, or a later one.
-    newest_sequence: u32,
+    newest_number: u64,
     pub taken: u64,
     pub refused: u64,
 }
@@ -24,7 +24,7 @@ impl HostLink {
     pub(super) fn input(
         &mut self,
         common: &mut Common,
-        sequence: u32,
+        number: u64,
         input: &InputPredictiveState<'_>,
     ) -> Result<(), Closing> {
         let Some(peer) = self.info().map(|info| info.peer) else { return Ok(()) };
@@ -37,8 +37,8 @@ impl HostLink {
         let samples = unpack(&input.payload, &newest).map_err(|error| Closing::from_message(&error))?;
         let lead = u32::from(common.terms.tick_rate_hz) * MAX_INPUT_LEAD_MS / 1000;
         let latest = Tick(common.newest_tick.0.saturating_add(lead));
-        if sequence > self.inputs.newest_sequence {
-            self.inputs.newest_sequence = sequence;
+        if number > self.inputs.newest_number {
+            self.inputs.newest_number = number;
             // Sent later and numbered lower: the peer's clock was set back, as after a stall of ours, and it begins
             // again there. What it numbered too high must not make it wait.
             if newest.input_tick < self.inputs.newest {

@@ -8,16 +8,18 @@ use crate::wire::message::{Heartbeat, Message, MessageType, Role, SessionControl
 
 use super::super::closing::Closing;
 use super::super::closing_of_transport;
-use super::super::courier::{Courier, SharedCompressor};
+use super::super::courier::{Courier, SharedCompressor, packet_number};
 use super::super::handshake::{Grant, Offer};
 use super::super::heart::Heart;
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
 use super::super::role::{may_send, travels_on};
 use super::asked::Asked;
+use super::away::AwayChanges;
 use super::inputs::Inputs;
 use super::refusal::Refusals;
+use super::seats::{Claim, key_of};
 use super::sync::Sync;
-use super::{Announcement, Common, HostConfig, LinkStatistics, closing, ending};
+use super::{Common, HostConfig, LinkStatistics, closing, ending};
 
 /// How far a link has come.
 #[derive(Debug)]
@@ -25,9 +27,9 @@ pub(super) enum Stage {
     /// Nothing valid has come yet.
     AwaitHello,
     /// Acknowledged; the client's proof is next.
-    AwaitConfirm(Box<Offer>),
-    /// Proved; a place in the session is next.
-    AwaitPlace { granted: Grant, offer: Box<Offer> },
+    AwaitConfirm { offer: Box<Offer>, claim: Option<Claim> },
+    /// Proved; a place in the session is next: the one it claims, or a new one.
+    AwaitPlace { granted: Grant, offer: Box<Offer>, claim: Option<Claim> },
     /// Proved; the application decides.
     AwaitAdmission { granted: Role, info: PeerInfo, has_bearer: bool },
     /// Let in; the client loads its level.
@@ -49,12 +51,19 @@ pub(super) struct HostLink {
     pub(super) half_open: bool,
     pub(super) courier: Courier,
     pub(super) heart: Heart,
-    sync: Sync,
+    pub(super) sync: Sync,
     pub(super) asked: Asked,
     /// The peer was built with other components.
     pub(super) needs_manifest: bool,
     pub(super) inputs: Inputs,
     pub(super) refusals: Refusals,
+    /// A lost link can be resumed.
+    pub(super) may_resume: bool,
+    /// The member says that nobody is there: it gets no deltas.
+    pub(super) is_away: bool,
+    pub(super) away_changes: AwayChanges,
+    /// The member was given a token that it may not have got yet.
+    pub(super) token_pending: bool,
     scratch: Vec<u8>,
 }
 
@@ -74,6 +83,10 @@ impl HostLink {
             needs_manifest: false,
             inputs: Inputs::default(),
             refusals: Refusals::new(now),
+            may_resume: false,
+            is_away: false,
+            away_changes: AwayChanges::default(),
+            token_pending: false,
             scratch: Vec::new(),
         }
     }
@@ -122,8 +135,19 @@ impl HostLink {
         }
     }
 
+    /// What replication calls the member at the other end.
     pub(super) fn key(&self) -> LinkKey {
-        LinkKey(u64::from(self.id.0))
+        key_of(self.peer().unwrap_or(PeerId::HOST))
+    }
+
+    /// The seat that a proved client came back for, its key, and the epoch it agreed on.
+    pub fn claim(&self) -> Option<(Claim, [u8; 32], u16)> {
+        match &self.stage {
+            Stage::AwaitPlace { offer, claim: Some(claim), .. } => {
+                Some((*claim, offer.client_key, offer.agreement.epoch))
+            }
+            _ => None,
+        }
     }
 
     pub fn next_wake(&self) -> Time {
@@ -195,6 +219,22 @@ impl HostLink {
                 ..stamps
             };
             self.send(common, Lane::Control, &Message::Heartbeat(heartbeat));
+            self.keep_epoch(common);
+        }
+    }
+
+    /// Begins the next epoch before a lane of either direction has no sequence left. The announcement is the last
+    /// packet of the old one on control. A session that has had every epoch there is ends when its sequences do.
+    fn keep_epoch(&mut self, common: &mut Common) {
+        if self.courier.is_epoch_spent(common.config.sequences_per_epoch)
+            && let Some(epoch) = self.courier.epoch_out().checked_add(1)
+        {
+            let change = SessionControl::EpochChange { epoch };
+            self.send(common, Lane::Control, &Message::SessionControl(change));
+            self.courier.begin_epoch(epoch);
+            if let Some(seat) = self.peer().and_then(|peer| common.slots.get_mut(&peer)) {
+                seat.epoch = epoch;
+            }
         }
     }
 
@@ -225,8 +265,14 @@ impl HostLink {
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
                 self.heart.heard(now);
-                let sequence = packet.header().sequence;
-                packet.messages().try_for_each(|raw| self.message(common, now, lane, sequence, raw))
+                if self.token_pending
+                    && let Some(peer) = self.peer()
+                {
+                    self.token_pending = false;
+                    common.token_arrived(peer);
+                }
+                let number = packet_number(packet.header().epoch, packet.header().sequence);
+                packet.messages().try_for_each(|raw| self.message(common, now, lane, number, raw))
             }
             Ok(None) => Ok(()),
             Err(closing) => Err(closing),
@@ -240,13 +286,14 @@ impl HostLink {
         common: &mut Common,
         now: Time,
         lane: Lane,
-        sequence: u32,
+        number: u64,
         raw: RawMessage<'_>,
     ) -> Result<(), Closing> {
+        let sequence = number as u32;
         match &self.stage {
             Stage::Ended => return Ok(()),
             Stage::AwaitHello => return self.hello(common, lane, raw),
-            Stage::AwaitConfirm(_) => return self.confirm(common, lane, raw),
+            Stage::AwaitConfirm { .. } => return self.confirm(common, lane, raw),
             Stage::AwaitPlace { .. } | Stage::AwaitAdmission { .. } => {
                 return Err(Closing::because(
                     DisconnectCode::ProtocolViolation,
@@ -268,23 +315,23 @@ impl HostLink {
                 self.heart.on_heartbeat(now, &heartbeat);
                 Ok(())
             }
-            // A headset taken off keeps its place only where sessions can be resumed, and this host cannot.
-            Message::SessionControl(SessionControl::Away { .. } | SessionControl::Back { .. }) => {
-                let message_type = MessageType::SessionControl;
-                self.refuse(common, now, lane, sequence, message_type, RefusalReason::NotGranted);
-                Ok(())
-            }
             Message::SessionControl(_) if lane != Lane::Control => {
                 Err(Closing::misplaced(MessageType::SessionControl, lane))
             }
+            Message::SessionControl(SessionControl::Away { .. }) => {
+                self.away_or_back(common, now, sequence, true)
+            }
+            Message::SessionControl(SessionControl::Back { .. }) => {
+                self.away_or_back(common, now, sequence, false)
+            }
             Message::SessionControl(control) => self.control(common, control),
-            Message::StateAck(ack) => self.state_ack(common, &ack),
+            Message::StateAck(ack) => self.state_ack(common, number, &ack),
             Message::StateHashReport(report) => self.hash_report(common, &report),
             Message::NackRequest(request) => {
                 self.nack(common, now, lane, sequence, &request);
                 Ok(())
             }
-            Message::InputPredictiveState(input) => self.input(common, sequence, &input),
+            Message::InputPredictiveState(input) => self.input(common, number, &input),
             // Known, allowed, and for parts of the protocol this host does not offer: it says so.
             other => {
                 self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted);
@@ -300,7 +347,7 @@ impl HostLink {
                     return Err(Closing::because(DisconnectCode::ProtocolViolation, "loaded twice"));
                 };
                 self.stage = Stage::Playing(info.clone());
-                self.begin_join(common)
+                if self.is_away { Ok(()) } else { self.go_on(common) }
             }
             SessionControl::Leave(leave) => {
                 let closing = Closing { code: DisconnectCode::Left, reason: leave.text };
@@ -362,16 +409,19 @@ impl HostLink {
         let reason = closing.reason.clone();
         match stage {
             Stage::Loading(info) | Stage::Playing(info) => {
-                common.slots.remove(&info.peer);
-                common.replication.remove_link(self.key());
-                common.event(HostEvent::PeerLeft { peer: info.peer, code, reason });
-                common.announcements.push_back(Announcement::Left(info.peer, code));
+                let is_lost = matches!(code, DisconnectCode::LinkLost | DisconnectCode::IdleTimeout);
+                if is_lost && self.may_resume {
+                    self.park(common, info.peer);
+                    common.set_away(info.peer);
+                } else {
+                    common.give_up_seat(info.peer, code, reason);
+                }
             }
             Stage::AwaitAdmission { info, .. } => {
                 common.slots.remove(&info.peer);
                 common.event(HostEvent::HandshakeFailed { link: self.id, code, reason });
             }
-            Stage::AwaitHello | Stage::AwaitConfirm(_) | Stage::AwaitPlace { .. } => {
+            Stage::AwaitHello | Stage::AwaitConfirm { .. } | Stage::AwaitPlace { .. } => {
                 common.event(HostEvent::HandshakeFailed { link: self.id, code, reason });
             }
             Stage::Ended => {}

@@ -10,16 +10,19 @@
 //! | `config` | how it behaves |
 //! | `asked` | what a peer lacks and asks for: chunks, archetypes, the manifest |
 //! | `link` | one link: stages, what a peer may send |
+//! | `seats`, `away` | places that are kept, and how a member goes away and comes back |
 //! | `welcome` | hello, confirmation, a place, admission |
 //! | `inputs` | a member's input |
 //! | `refusal` | what is answered with a signed reason |
 //! | `sync` | snapshots, deltas, acknowledgements, hashes and repair |
 
 mod asked;
+mod away;
 mod config;
 mod inputs;
 mod link;
 mod refusal;
+mod seats;
 mod sync;
 mod welcome;
 
@@ -44,6 +47,7 @@ use super::ticket::Pin;
 use asked::Manifest;
 pub use config::HostConfig;
 use link::HostLink;
+use seats::{Claim, Seat};
 
 /// Makes a compressor for each link; `None` where none is wanted.
 pub type CompressorFactory = Box<dyn Fn() -> Option<SharedCompressor> + Send>;
@@ -93,8 +97,12 @@ pub(super) struct Common {
     pub outputs: VecDeque<HostOutput>,
     /// Changes of membership that concern other links than the one that caused them.
     pub announcements: VecDeque<Announcement>,
-    pub slots: BTreeMap<PeerId, Seat>,
+    slots: BTreeMap<PeerId, Seat>,
+    /// Slots whose last member left, with the reason: who comes back is told of all of them.
+    pub departed: BTreeMap<PeerId, DisconnectCode>,
     pub half_open: u16,
+    /// The time of the call that is under way.
+    pub now: Time,
 }
 
 impl Common {
@@ -113,17 +121,15 @@ impl Common {
     }
 }
 
-/// Who has a slot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seat {
-    pub link: LinkId,
-    pub key: [u8; 32],
-}
-
 /// What one link's change means for the others.
 pub(super) enum Announcement {
     Joined(PeerInfo),
     Left(PeerId, DisconnectCode),
+    /// Its place is kept for so many milliseconds.
+    Away(PeerId, u32),
+    Back(PeerId),
+    /// It has a new connection, and needs to know who is there.
+    Resumed(PeerId),
     /// This key has proved itself on this link and wants a place: an older link of the same key gives way first.
     Proved {
         key: [u8; 32],
@@ -169,13 +175,16 @@ impl Host {
             certificate,
             session_id,
             tick_rate_hz: config.tick_rate_hz.max(1),
+            resume: config.resume_grace_ms > 0,
             dictionary_hash: compressor().map_or(0, |compressor| compressor.dictionary_hash()),
         };
         let common = Common {
             manifest: Manifest::new(&schema).ok().map(Arc::new),
-            replication: HostReplication::new(Arc::clone(&schema), HostLimits::default()),
+            replication: HostReplication::new(
+                Arc::clone(&schema),
+                HostLimits { frozen_bytes: config.frozen_bytes, ..HostLimits::default() },
+            ),
             admission: core::mem::take(&mut config.admission),
-            mutants: Mutants::NONE,
             config,
             schema,
             terms,
@@ -187,7 +196,10 @@ impl Host {
             outputs: VecDeque::new(),
             announcements: VecDeque::new(),
             slots: BTreeMap::new(),
+            departed: BTreeMap::new(),
+            now: Time(0),
             half_open: 0,
+            mutants: Mutants::NONE,
         };
         Self { common, links: BTreeMap::new(), compressor }
     }
@@ -211,8 +223,10 @@ impl Host {
 
     /// Takes in what a transport reports.
     pub fn handle(&mut self, now: Time, link_id: LinkId, input: LinkInput<'_>) {
+        self.common.now = now;
         if let LinkInput::Opened { .. } = input {
-            let fresh = HostLink::new(link_id, now, &self.common.config, (self.compressor)());
+            let mut fresh = HostLink::new(link_id, now, &self.common.config, (self.compressor)());
+            fresh.courier().set_mutants(self.common.mutants);
             self.links.entry(link_id).or_insert(fresh);
         }
         let Some(link) = self.links.get_mut(&link_id) else { return };
@@ -222,8 +236,12 @@ impl Host {
 
     /// Does what is due by now: heartbeats and timeouts.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.common.now = now;
         for link in self.links.values_mut() {
             link.handle_timeout(&mut self.common, now);
+        }
+        for peer in self.common.overdue() {
+            self.remove(peer, DisconnectCode::AwayTimeout, "");
         }
         self.settle(now);
     }
@@ -231,11 +249,12 @@ impl Host {
     /// When to call [`Host::handle_timeout`] next; nothing is due before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
-        self.links.values().map(HostLink::next_wake).min()
+        self.links.values().map(HostLink::next_wake).chain(self.common.next_overdue()).min()
     }
 
     /// Takes in what the application asks.
     pub fn command(&mut self, now: Time, command: HostCommand) {
+        self.common.now = now;
         match command {
             HostCommand::Tick(sealed) => self.tick(now, &sealed),
             HostCommand::Admit { peer, role, application } => {
@@ -252,8 +271,12 @@ impl Host {
                 }
             }
             HostCommand::Admission(change) => self.change_admission(&change),
-            HostCommand::Kick { peer, reason } => self.dismiss(peer, DisconnectCode::Kicked, &reason),
+            HostCommand::Kick { peer, reason } => self.remove(peer, DisconnectCode::Kicked, &reason),
             HostCommand::Shutdown { reason } => {
+                let parked = self.common.slots.iter().filter(|(_, seat)| seat.link.is_none());
+                for peer in parked.map(|(peer, _)| *peer).collect::<Vec<_>>() {
+                    self.remove(peer, DisconnectCode::ShuttingDown, &reason);
+                }
                 for link in self.links.values_mut() {
                     link.dismiss(&mut self.common, DisconnectCode::ShuttingDown, &reason);
                 }
@@ -270,6 +293,10 @@ impl Host {
             for link in self.links.values_mut().filter(|link| link.is_member(key)) {
                 link.dismiss(&mut self.common, DisconnectCode::Banned, "");
             }
+            // A place that is kept is kept for nobody who is banned.
+            if let Some(parked) = self.common.parked_seat(key) {
+                self.remove(parked, DisconnectCode::Banned, "");
+            }
         }
     }
 
@@ -280,12 +307,14 @@ impl Host {
     }
 
     fn link_of(&self, peer: PeerId) -> Option<LinkId> {
-        self.common.slots.get(&peer).map(|seat| seat.link)
+        self.common.slots.get(&peer).and_then(|seat| seat.link)
     }
 
-    fn dismiss(&mut self, peer: PeerId, code: DisconnectCode, reason: &str) {
-        if let Some(link) = self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
-            link.dismiss(&mut self.common, code, reason);
+    /// Ends a membership, with words for the person where there is a connection.
+    fn remove(&mut self, peer: PeerId, code: DisconnectCode, reason: &str) {
+        match self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
+            Some(link) => link.dismiss(&mut self.common, code, reason),
+            None => self.common.give_up_seat(peer, code, closing(code, reason).reason),
         }
     }
 
@@ -311,9 +340,25 @@ impl Host {
                     let left = Message::SessionControl(SessionControl::PeerLeft { peer, code });
                     self.for_other_members(peer, &left);
                 }
+                Announcement::Away(peer, grace_ms) => {
+                    let away = Message::SessionControl(SessionControl::Away { peer, grace_ms });
+                    self.for_other_members(peer, &away);
+                }
+                Announcement::Back(peer) => {
+                    let back = Message::SessionControl(SessionControl::Back { peer });
+                    self.for_other_members(peer, &back);
+                }
+                Announcement::Resumed(peer) => self.tell_roster(peer),
                 Announcement::Proved { key, link } => {
-                    if !self.links.get(&link).is_some_and(HostLink::awaits_place) {
+                    let Some(proved) = self.links.get(&link).filter(|link| link.awaits_place()) else {
                         continue;
+                    };
+                    if let Some((claim, key, epoch)) = proved.claim() {
+                        self.resume(now, link, &claim, &key, epoch);
+                        continue;
+                    }
+                    if let Some(parked) = self.common.parked_seat(&key) {
+                        self.remove(parked, DisconnectCode::Replaced, "");
                     }
                     let older =
                         self.links.values_mut().find(|other| other.id() != link && other.is_member(&key));
@@ -336,24 +381,48 @@ impl Host {
     }
 
     fn announce_joined(&mut self, info: &PeerInfo) {
-        let roster = |info: &PeerInfo| {
-            Message::SessionControl(SessionControl::PeerJoined(RosterPeer {
-                peer: info.peer,
-                role: info.role,
-                team: 0,
-                away: false,
-                key: info.identity_key,
-                name: info.name.clone(),
-                application: Vec::new(),
-            }))
-        };
-        self.for_other_members(info.peer, &roster(info));
+        self.for_other_members(info.peer, &roster_entry(info, false));
         // The newcomer learns who was there before it.
-        let others: Vec<PeerInfo> = self.links.values().filter_map(HostLink::member_info).collect();
-        if let Some(newcomer) = self.link_of(info.peer).and_then(|link| self.links.get_mut(&link)) {
-            for other in others.iter().filter(|other| other.peer != info.peer) {
-                newcomer.send_control(&mut self.common, &roster(other));
+        self.tell_members(info.peer);
+    }
+
+    fn tell_members(&mut self, peer: PeerId) {
+        let others: Vec<_> = self
+            .common
+            .members()
+            .filter(|(other, _)| other.peer != peer)
+            .map(|(other, is_away)| roster_entry(other, is_away))
+            .collect();
+        if let Some(link) = self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
+            others.iter().for_each(|other| link.send_control(&mut self.common, other));
+        }
+    }
+
+    /// Tells a member that is back of every slot: who is there, and where nobody is any more. It may have missed any
+    /// number of changes, and takes what it knows already for what it is.
+    fn tell_roster(&mut self, peer: PeerId) {
+        let departed = self.common.departed.clone();
+        if let Some(link) = self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
+            for (peer, code) in departed {
+                let left = Message::SessionControl(SessionControl::PeerLeft { peer, code });
+                link.send_control(&mut self.common, &left);
             }
+        }
+        self.tell_members(peer);
+    }
+
+    /// A connection that has proved its key takes over the seat that its token found; the older one is fenced.
+    fn resume(&mut self, now: Time, link: LinkId, claim: &Claim, key: &[u8; 32], epoch: u16) {
+        let checked = self.common.check_claim(claim, key, epoch);
+        if let Ok(Some(older)) = &checked
+            && let Some(older) = self.links.get_mut(older)
+        {
+            older.surrender(&mut self.common);
+        }
+        let Some(link) = self.links.get_mut(&link) else { return };
+        match checked {
+            Ok(_) => link.take_over(&mut self.common, now),
+            Err(closing) => link.close(&mut self.common, &closing),
         }
     }
 
@@ -380,7 +449,7 @@ impl Host {
     /// Everybody admitted.
     #[must_use]
     pub fn members(&self) -> Vec<PeerInfo> {
-        self.links.values().filter_map(HostLink::member_info).collect()
+        self.common.members().map(|(member, _)| member.clone()).collect()
     }
 
     /// How a member's link is doing.
@@ -392,7 +461,7 @@ impl Host {
     /// The slot of a link, once it has one.
     #[must_use]
     pub fn peer_of(&self, link: LinkId) -> Option<PeerId> {
-        self.common.slots.iter().find(|(_, seat)| seat.link == link).map(|(peer, _)| *peer)
+        self.common.slots.iter().find(|(_, seat)| seat.link == Some(link)).map(|(peer, _)| *peer)
     }
 
     /// Who hosts, under which keys: what checks and tools compare.
@@ -400,6 +469,19 @@ impl Host {
     pub const fn terms(&self) -> &HostTerms {
         &self.common.terms
     }
+}
+
+/// A member as the others are told of it.
+fn roster_entry(info: &PeerInfo, away: bool) -> Message<'static> {
+    Message::SessionControl(SessionControl::PeerJoined(RosterPeer {
+        peer: info.peer,
+        role: info.role,
+        team: 0,
+        away,
+        key: info.identity_key,
+        name: info.name.clone(),
+        application: Vec::new(),
+    }))
 }
 
 /// The words that end a link, for the person at its other end.

@@ -13,6 +13,7 @@ use crate::wire::message::{
 };
 
 use super::super::closing::Closing;
+use super::super::courier::packet_number;
 use super::super::io::{Divergence, HostEvent};
 use super::Common;
 use super::link::HostLink;
@@ -76,6 +77,33 @@ impl Sync {
     pub const fn repairs(&self) -> u64 {
         self.repairs
     }
+
+    /// Deltas flow, or would if the member were there.
+    pub const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The join snapshot is on its way.
+    pub const fn is_joining(&self) -> bool {
+        self.joining.is_some()
+    }
+
+    /// The member is away: what was being found out about it is given up, see [`crate::replication`].
+    pub fn pause(&mut self) {
+        self.check = Check::Folds;
+    }
+
+    /// The link is lost: nothing that was on its way will arrive.
+    pub fn park(&mut self) {
+        self.pause();
+        self.joining = None;
+    }
+
+    /// The member holds nothing that deltas could build on.
+    pub fn begin_anew(&mut self) {
+        self.live = false;
+        self.joining = None;
+    }
 }
 
 impl HostLink {
@@ -134,7 +162,7 @@ impl HostLink {
 
     /// Sends what a tick changed for this peer.
     pub fn send_tick(&mut self, common: &mut Common, _now: Time) {
-        if !self.is_playing() {
+        if !self.is_playing() || self.is_away {
             return;
         }
         let sync = self.sync().0;
@@ -168,14 +196,22 @@ impl HostLink {
             let lane = if part.reliable { Lane::Replication } else { Lane::State };
             let Some(sequence) = self.send(common, lane, &message) else { return };
             if !part.reliable {
-                common.replication.on_sent(self.key(), sequence, part.receipt);
+                let number = packet_number(self.sync().1.epoch_out(), sequence);
+                common.replication.on_sent(self.key(), number, part.receipt);
             }
         }
     }
 
     /// The peer says which packets it has applied, and which snapshot it holds whole.
-    pub(super) fn state_ack(&mut self, common: &mut Common, ack: &StateAck<'_>) -> Result<(), Closing> {
-        let newest_sent = self.sync().1.newest_sent(Lane::State);
+    pub(super) fn state_ack(
+        &mut self,
+        common: &mut Common,
+        number: u64,
+        ack: &StateAck<'_>,
+    ) -> Result<(), Closing> {
+        // An acknowledgement speaks of the epoch of the packet that carries it.
+        let epoch = (number >> 32) as u16;
+        let newest_sent = self.sync().1.newest_sent_in(epoch, Lane::State).unwrap_or(0);
         if ack.newest_sequence > newest_sent {
             let detail = format!("sequence {} acknowledged, {newest_sent} sent", ack.newest_sequence);
             return Err(Closing::because(DisconnectCode::ProtocolViolation, detail));
@@ -191,7 +227,7 @@ impl HostLink {
             self.snapshot_arrived(common, ack.snapshot_id);
         }
         for sequence in ack::decode(ack.newest_sequence, &ack.mask) {
-            common.replication.on_ack(key, sequence);
+            common.replication.on_ack(key, packet_number(epoch, sequence));
         }
         Ok(())
     }

@@ -1,21 +1,30 @@
 //! What the host says on control besides state: admission, the roster, refusals, endings.
 
-use crate::types::Lane;
+use crate::types::{Lane, PeerId, Time};
 use crate::wire::codes::DisconnectCode;
-use crate::wire::message::{MessageType, Refusal, RosterPeer, SessionControl};
+use crate::wire::limits::MAX_ROSTER;
+use crate::wire::message::{Admitted, MessageType, Refusal, RosterPeer, SessionControl};
 
 use super::super::closing::Closing;
+use super::super::handshake::Agreement;
 use super::super::io::{PeerEvent, PeerInfo, PeerState};
 use super::super::keys::{refusal_statement, verify};
+use super::rest::Phase;
 use super::{Peer, closing_of, unexpected};
 
 impl Peer {
-    pub(super) fn control(&mut self, lane: Lane, control: SessionControl) -> Result<(), Closing> {
+    pub(super) fn control(&mut self, now: Time, lane: Lane, control: SessionControl) -> Result<(), Closing> {
         if (lane == Lane::Replication) != matches!(control, SessionControl::ArchetypeDefinitions(_)) {
             return Err(Closing::misplaced(MessageType::SessionControl, lane));
         }
         match control {
+            SessionControl::Admitted(admitted) if self.state == PeerState::Handshake && self.is_resumed() => {
+                self.welcomed_back(&admitted)
+            }
             SessionControl::Admitted(admitted) if self.state == PeerState::Handshake => {
+                if self.agreement.as_ref().is_some_and(Agreement::may_resume) {
+                    self.rest.token = admitted.resume_token;
+                }
                 self.slot = admitted.peer;
                 self.role = admitted.role;
                 self.enter(PeerState::Admitted);
@@ -36,12 +45,21 @@ impl Peer {
                 Err(closing_of(&ending))
             }
             _ if self.state < PeerState::Admitted => Err(unexpected(MessageType::SessionControl)),
-            SessionControl::PeerJoined(peer) => {
-                self.event(PeerEvent::PeerJoined(info_of(peer)));
+            SessionControl::PeerJoined(peer) => self.joined(peer),
+            SessionControl::PeerLeft { peer, code } => {
+                self.left(peer, code);
                 Ok(())
             }
-            SessionControl::PeerLeft { peer, code } => {
-                self.event(PeerEvent::PeerLeft { peer, code, reason: code.sentence().to_owned() });
+            SessionControl::Away { peer, grace_ms } => {
+                self.set_away(peer, true, grace_ms);
+                Ok(())
+            }
+            SessionControl::Back { peer } => {
+                self.set_away(peer, false, 0);
+                Ok(())
+            }
+            SessionControl::ResumeToken(token) if self.rest.phase == Phase::Present => {
+                self.rest.token = token;
                 Ok(())
             }
             SessionControl::Refusal(refusal) => self.refused(&refusal),
@@ -50,7 +68,66 @@ impl Peer {
                 Ok(())
             }
             SessionControl::ArchetypeDefinitions(definitions) => self.archetypes(&definitions),
+            SessionControl::EpochChange { epoch } => {
+                self.courier.epoch_announced(epoch)?;
+                if epoch > self.courier.epoch_out() {
+                    self.follow_epoch(now, epoch);
+                }
+                Ok(())
+            }
             _ => Err(unexpected(MessageType::SessionControl)),
+        }
+    }
+
+    /// The host has found our place again.
+    fn welcomed_back(&mut self, admitted: &Admitted) -> Result<(), Closing> {
+        if (admitted.peer, admitted.role) != (self.slot, self.role) {
+            return Err(Closing::because(DisconnectCode::ResumeRefused, "It is another place"));
+        }
+        self.rest.token.clone_from(&admitted.resume_token);
+        self.enter(PeerState::Admitted);
+        if self.rest.has_loaded {
+            self.loaded();
+        } else {
+            // The application had not loaded its level yet: it does that now.
+            self.rest_in(Phase::Present);
+        }
+        self.stay_away();
+        Ok(())
+    }
+
+    /// Who is there is told anew after a lost link: what is known already is no news.
+    fn joined(&mut self, peer: RosterPeer) -> Result<(), Closing> {
+        let (is_away, info) = (peer.away, info_of(peer));
+        let slot = info.peer;
+        if self.roster.get(&slot).is_none_or(|(known, _)| *known != info) {
+            self.left(slot, DisconnectCode::Left);
+            if self.roster.len() >= MAX_ROSTER {
+                return Err(Closing::because(DisconnectCode::LimitExceeded, "too many members"));
+            }
+            self.roster.insert(slot, (info.clone(), false));
+            self.event(PeerEvent::PeerJoined(info));
+        }
+        self.set_away(slot, is_away, 0);
+        Ok(())
+    }
+
+    fn left(&mut self, peer: PeerId, code: DisconnectCode) {
+        if self.roster.remove(&peer).is_some() {
+            self.event(PeerEvent::PeerLeft { peer, code, reason: code.sentence().to_owned() });
+        }
+    }
+
+    fn set_away(&mut self, peer: PeerId, is_away: bool, grace_ms: u32) {
+        if let Some((_, known)) = self.roster.get_mut(&peer)
+            && *known != is_away
+        {
+            *known = is_away;
+            self.event(if is_away {
+                PeerEvent::PeerAway { peer, grace_ms }
+            } else {
+                PeerEvent::PeerBack(peer)
+            });
         }
     }
 

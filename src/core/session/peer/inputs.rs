@@ -21,7 +21,7 @@ pub(super) struct Inputs {
 impl Peer {
     /// Sends one tick's input, with the newest before it as repeats. Without effect before the session is live.
     pub fn send_input(&mut self, now: Time, sample: InputSample) {
-        if self.state != PeerState::Live {
+        if self.state() != PeerState::Live {
             return;
         }
         let mut sample = sample;

@@ -6,14 +6,16 @@
 //! | `control` | what the host says besides state |
 //! | `inputs` | our input |
 //! | `layout` | a host with other components: its manifest, and its world shown in ours |
+//! | `rest` | away and back, on this link or a new one |
 //! | `sync` | snapshots, deltas, acknowledgements and hashes |
 
 mod control;
 mod inputs;
 mod layout;
+mod rest;
 mod sync;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::mutants::Mutants;
@@ -30,11 +32,12 @@ use super::closing_of_transport;
 use super::courier::{Courier, PacketCounters, SharedCompressor};
 use super::handshake::{Agreement, ClientTerms, check_acknowledge, client_hello};
 use super::heart::Heart;
-use super::io::{Binding, LinkInput, PeerEvent, PeerOutput, PeerState};
+use super::io::{Binding, LinkInput, PeerEvent, PeerInfo, PeerOutput, PeerState};
 use super::keys::Entropy;
 use super::role::travels_on;
 use inputs::Inputs;
 use layout::Layout;
+use rest::{Phase, Rest};
 use sync::Sync;
 
 /// How a peer behaves.
@@ -48,6 +51,9 @@ pub struct PeerConfig {
     pub handshake_timeout_ms: u64,
     /// A host that is silent for this long is given up.
     pub idle_timeout_ms: u64,
+    /// How long a lost link is looked for again while somebody is there. The capability Resume, among those of the terms,
+    /// says whether it is at all.
+    pub resume_timeout_ms: u64,
 }
 
 /// What is known of the link to the host.
@@ -80,7 +86,13 @@ pub struct Peer {
     config: PeerConfig,
     schema: Arc<Schema>,
     entropy: Entropy,
+    /// How far the link is.
     state: PeerState,
+    /// What the application was told.
+    reported: PeerState,
+    rest: Rest,
+    /// The other members, and which of them are away.
+    roster: BTreeMap<PeerId, (PeerInfo, bool)>,
     binding: Option<Binding>,
     is_loopback: bool,
     deadline: Time,
@@ -130,6 +142,9 @@ impl Peer {
             schema,
             entropy: Entropy::new(seed),
             state: PeerState::Connecting,
+            reported: PeerState::Connecting,
+            rest: Rest::default(),
+            roster: BTreeMap::new(),
             binding: None,
             is_loopback: false,
             hello: Vec::new(),
@@ -152,7 +167,12 @@ impl Peer {
     /// Where we stand.
     #[must_use]
     pub const fn state(&self) -> PeerState {
-        self.state
+        match self.rest.phase {
+            _ if matches!(self.state, PeerState::Closed) => PeerState::Closed,
+            Phase::Present => self.state,
+            Phase::Away => PeerState::Away,
+            Phase::Resuming => PeerState::Resuming,
+        }
     }
 
     /// What both sides agreed on; `None` before the host has proved itself.
@@ -161,9 +181,15 @@ impl Peer {
         self.agreement.as_ref()
     }
 
+    /// The session epoch of what the host sends now; zero while the handshake lasts.
+    #[must_use]
+    pub const fn epoch(&self) -> u16 {
+        self.courier.epoch_in()
+    }
+
     /// Takes in what the transport reports.
     pub fn handle(&mut self, now: Time, input: LinkInput<'_>) {
-        if self.state == PeerState::Closed {
+        if self.state == PeerState::Closed || self.rest.is_without_link() {
             return;
         }
         let outcome = match input {
@@ -186,12 +212,11 @@ impl Peer {
             LinkInput::Packet { lane, bytes } => self.packet(now, lane, bytes),
             LinkInput::Closed { code, reason } => {
                 self.courier.transport_closed();
-                self.end(&closing_of_transport(code, reason));
-                Ok(())
+                Err(closing_of_transport(code, reason))
             }
         };
         if let Err(closing) = outcome {
-            self.close(&closing);
+            self.fail(now, &closing);
         }
         self.flush(now);
     }
@@ -200,19 +225,20 @@ impl Peer {
     pub fn handle_timeout(&mut self, now: Time) {
         match self.state {
             PeerState::Closed => return,
+            _ if self.rest.is_without_link() => self.give_up_looking(now),
             PeerState::Connecting if now >= self.deadline => {
                 let address = &self.config.terms.ticket.endpoint;
                 let nobody =
                     format!("Nobody answers at {address}: no host runs there, or UDP does not reach it");
-                self.close(&Closing::because(DisconnectCode::HandshakeTimeout, nobody));
+                self.fail(now, &Closing::because(DisconnectCode::HandshakeTimeout, nobody));
             }
             PeerState::Handshake if now >= self.deadline => {
-                self.close(&Closing::new(DisconnectCode::HandshakeTimeout));
+                self.fail(now, &Closing::new(DisconnectCode::HandshakeTimeout));
             }
             PeerState::Connecting | PeerState::Handshake => {}
-            PeerState::Admitted | PeerState::Joining | PeerState::Live => {
+            _ => {
                 if self.heart.is_idle(now) {
-                    self.close(&Closing::new(DisconnectCode::IdleTimeout));
+                    self.fail(now, &Closing::new(DisconnectCode::IdleTimeout));
                 } else if let Some(stamps) = self.heart.beat(now) {
                     let heartbeat = Heartbeat {
                         newest_tick: self.replica.newest_complete(),
@@ -233,6 +259,7 @@ impl Peer {
     pub fn next_wake(&self) -> Option<Time> {
         match self.state {
             PeerState::Closed => None,
+            _ if self.rest.is_without_link() => self.rest.next_wake(),
             PeerState::Connecting | PeerState::Handshake => Some(self.deadline),
             _ => Some(self.heart.next_wake().min(self.sync.next_wake()).min(self.layout.next_wake())),
         }
@@ -252,7 +279,9 @@ impl Peer {
         self.courier.set_max_datagram_bytes(max_datagram_bytes);
         self.courier.open_lane(Lane::Control);
         let nonce = self.entropy.draw();
-        let hello = Message::SessionHello(client_hello(&self.config.terms, &self.schema, &binding, nonce));
+        let mut hello = client_hello(&self.config.terms, &self.schema, &binding, nonce);
+        self.introduce(&mut hello);
+        let hello = Message::SessionHello(hello);
         self.hello =
             hello.encode().map_err(|error| Closing::because(DisconnectCode::InternalFault, error))?;
         self.send(Lane::Control, &hello);
@@ -265,7 +294,13 @@ impl Peer {
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
                 self.heart.heard(now);
-                let sequence = packet.header().sequence;
+                let (epoch, mut sequence) = (packet.header().epoch, packet.header().sequence);
+                if epoch > self.courier.epoch_out() {
+                    self.follow_epoch(now, epoch);
+                } else if epoch < self.courier.epoch_out() {
+                    // Late, of the epoch before: taken, and never acknowledged, since acknowledgements speak of ours.
+                    sequence = 0;
+                }
                 packet.messages().try_for_each(|raw| self.message(now, lane, sequence, raw))
             }
             Ok(None) => Ok(()),
@@ -297,12 +332,18 @@ impl Peer {
                     self.is_loopback,
                     self.mutants,
                 )?;
+                self.check_resumed(&agreement)?;
                 self.send(Lane::Control, &Message::SessionConfirm(confirm));
                 let compress = agreement.compression != CompressionKind::None;
                 self.courier.agree_outgoing(agreement.epoch, agreement.schema_hash, compress);
                 self.courier.await_incoming(agreement.epoch, agreement.schema_hash);
-                self.layout = Layout::of(agreement.schema_hash, self.schema.hash());
-                self.tick_clock = TickClock::new(agreement.tick_rate_hz);
+                // Who comes back to a host whose components it has read knows them.
+                if !matches!(self.layout, Layout::Mapped(_)) {
+                    self.layout = Layout::of(agreement.schema_hash, self.schema.hash());
+                }
+                if self.tick_clock.rate_hz() != agreement.tick_rate_hz {
+                    self.tick_clock = TickClock::new(agreement.tick_rate_hz);
+                }
                 self.agreement = Some(agreement);
                 Ok(())
             }
@@ -320,18 +361,28 @@ impl Peer {
             Message::SessionControl(SessionControl::Manifest(part)) if admitted && lane == Lane::Control => {
                 self.manifest(now, part)
             }
-            Message::SessionControl(control) => self.control(lane, control),
+            Message::SessionControl(control) => self.control(now, lane, control),
             Message::Heartbeat(heartbeat) if admitted => {
                 self.heartbeat(now, &heartbeat);
                 Ok(())
             }
             // The world comes when it was asked for, and its changes when it is here.
             Message::WorldSnapshot(snapshot) if self.state >= PeerState::Joining => self.snapshot(&snapshot),
-            Message::ComponentDelta(delta) if self.state == PeerState::Live => {
+            // After a lost link they may go on from where they were.
+            Message::ComponentDelta(delta)
+                if self.state == PeerState::Live
+                    || (self.state == PeerState::Joining && self.is_resumed()) =>
+            {
                 self.delta(now, lane, sequence, &delta)
             }
             other => Err(unexpected(other.message_type())),
         }
+    }
+
+    /// The host has begun the next epoch: so do we, with a last word about the packets of the old one.
+    pub(super) fn follow_epoch(&mut self, now: Time, epoch: u16) {
+        self.acknowledge_last(now);
+        self.courier.begin_epoch(epoch);
     }
 
     fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) {
@@ -346,7 +397,9 @@ impl Peer {
 
     /// The application has loaded its level: the world may come, as soon as the host's components are known. Without effect in any other state than admitted.
     pub fn loaded(&mut self) {
-        if self.state == PeerState::Admitted && !self.layout.keep_loaded() {
+        let may_load = self.state == PeerState::Admitted;
+        self.rest.has_loaded |= may_load;
+        if may_load && !self.layout.keep_loaded() {
             self.send(Lane::Control, &Message::SessionControl(SessionControl::Loaded));
             self.enter(PeerState::Joining);
         }
@@ -387,7 +440,16 @@ impl Peer {
 
     fn enter(&mut self, state: PeerState) {
         self.state = state;
-        self.event(PeerEvent::StateChanged(state));
+        self.report();
+    }
+
+    /// Tells the application where the session stands, when that has changed.
+    fn report(&mut self) {
+        let state = self.state();
+        if self.reported != state {
+            self.reported = state;
+            self.event(PeerEvent::StateChanged(state));
+        }
     }
 
     fn event(&mut self, event: PeerEvent) {
@@ -405,6 +467,7 @@ impl Peer {
     #[cfg(feature = "mutants")]
     pub fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
         self.mutants = mutant.into();
+        self.courier.set_mutants(self.mutants);
         self.replica.set_mutant(mutant);
     }
 

@@ -59,6 +59,15 @@ impl Sync {
         self.ack_due.unwrap_or(Time(u64::MAX))
     }
 
+    /// What was applied was told on a link that is lost, or never will be.
+    pub fn leave_link(&mut self) {
+        self.acks = AckTracker::default();
+        self.awaiting_first_delta = false;
+        self.ack_due = None;
+        self.ack_at_once = false;
+        self.nacked_at = None;
+    }
+
     pub const fn ticks_started(&self) -> u64 {
         self.ticks_started
     }
@@ -120,7 +129,7 @@ impl Peer {
                         total: snapshot.chunk_count,
                     });
                     self.sync.awaiting_first_delta = true;
-                    self.enter(PeerState::Live);
+                    self.is_here_again();
                 }
                 self.publish();
             }
@@ -136,6 +145,9 @@ impl Peer {
         delta: &ComponentDelta<'_>,
     ) -> Result<(), Closing> {
         self.sync.awaiting_first_delta = false;
+        if self.state() != PeerState::Live && delta.tick > self.sync.newest_started {
+            self.is_here_again();
+        }
         if delta.tick > self.sync.newest_started {
             self.sync.newest_started = delta.tick;
             self.sync.ticks_started += 1;
@@ -200,6 +212,15 @@ impl Peer {
         while let Some(change) = self.replica.poll_lifecycle() {
             self.event(PeerEvent::Lifecycle(change));
         }
+    }
+
+    /// Says what was applied of the epoch that ends now. The packets of the next one are counted from 1.
+    pub(super) fn acknowledge_last(&mut self, now: Time) {
+        if self.sync.acks.newest() > 0 {
+            self.sync.ack_at_once = true;
+            self.acknowledge(now);
+        }
+        self.sync.acks = AckTracker::default();
     }
 
     /// Says what was applied, when it is time to.

@@ -47,6 +47,7 @@ pub fn terms_of(identity: &HostKey, certifier: &AdminKey) -> HostTerms {
         genesis: genesis().encode(),
         session_id: [0x5e; 16],
         tick_rate_hz: 90,
+        resume: true,
         dictionary_hash: 0,
     }
 }
@@ -63,6 +64,7 @@ impl Impostor {
             manual_loaded: arrival.manual_loaded,
             handshake_timeout_ms: 5000,
             idle_timeout_ms: 5000,
+            resume_timeout_ms: 30_000,
         };
         let bound = binding(BindingKind::Memory, 0x42);
         let now = Time(1_000_000);

@@ -156,7 +156,7 @@ fn another_epoch_or_schema_is_not_acted_on() {
     let right = Scene::new().impostor.next_header(Lane::Presence);
     for header in [
         PacketHeader { epoch: 0, schema: 0, ..right },
-        PacketHeader { epoch: right.epoch + 1, ..right },
+        PacketHeader { epoch: right.epoch + 2, ..right },
         PacketHeader { schema: !right.schema, ..right },
     ] {
         let mut scene = Scene::new();

@@ -6,6 +6,7 @@
 
 mod admission;
 mod altered;
+mod epochs;
 mod founding;
 mod impostor;
 mod intruder;
@@ -16,6 +17,7 @@ mod live_peer;
 #[cfg(feature = "mutants")]
 mod planted;
 mod proofs;
+mod resumes;
 mod seen_on_a_wire;
 mod stages;
 mod terms;

@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use theta_core::mutants::Mutant;
 
 use super::venue::PLANTED;
-use super::{founding, invites, proofs};
+use super::{founding, invites, proofs, resumes};
 
 /// Each bug of [`Mutant::OF_HANDSHAKES`] and the test that must notice it.
 const CAUGHT_BY: &[(Mutant, fn())] = &[
@@ -17,6 +17,9 @@ const CAUGHT_BY: &[(Mutant, fn())] = &[
     (Mutant::LeaveInviteUnbound, invites::a_second_use),
     (Mutant::IgnoreBan, invites::a_banned_key),
     (Mutant::AcceptOldTerm, founding::a_host_whose_term_has_ended),
+    (Mutant::AcceptOldEpoch, resumes::a_link_that_still_lives_gives_way_to_the_new_one),
+    (Mutant::ResumeWithoutProof, resumes::a_token_without_its_key_opens_nothing),
+    (Mutant::KeepOldToken, resumes::a_token_lives_until_the_first_packet_under_its_successor),
 ];
 
 #[test]

@@ -121,19 +121,13 @@ const EXCEPTIONS: &[(&str, &[&str])] = &[
     (
         "away, resume, epochs",
         &[
-            "control kind Away",
-            "control kind Back",
-            "control kind EpochChange",
             "control kind ResumeToken",
-            "disconnect code AwayTimeout",
-            "disconnect code ResumeRefused",
             // A unit test of the courier sees it; no test sends four billion packets.
             "disconnect code SequenceExhausted",
         ],
     ),
     ("roles and levels that change", &["control kind RoleChanged", "control kind LevelChange"]),
     ("floors", &["disconnect code VersionFloor", "disconnect code TransportFloor"]),
-    ("rates", &["disconnect code RateLimited"]),
     // Of a transport about itself, of a program that crashed, and two that no machine has a use for yet.
     (
         "nobody",

@@ -213,9 +213,7 @@ fn expected(role: Role, message: &Message<'_>, is_loaded: bool) -> Outcome {
                 Outcome::Closed(DisconnectCode::Left)
             }
             SessionControl::Close(words) => Outcome::Closed(words.code),
-            SessionControl::Away { .. } | SessionControl::Back { .. } => {
-                Outcome::Refused(RefusalReason::NotGranted)
-            }
+            SessionControl::Away { .. } | SessionControl::Back { .. } => Outcome::Taken,
             _ => VIOLATION,
         },
         // The samples name sequences, ticks and chunks that this host has never sent.

@@ -378,6 +378,7 @@ impl Venue {
             manual_loaded: arrival.manual_loaded,
             handshake_timeout_ms: 5000,
             idle_timeout_ms: 5000,
+            resume_timeout_ms: 30_000,
         };
         let seed = [link.0 as u8 ^ 0x5a; 32];
         let mut peer = Peer::new(config, arrival.schema, self.now, seed, None);

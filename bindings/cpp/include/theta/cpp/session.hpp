@@ -28,6 +28,7 @@ struct host_options {
     std::uint32_t tick_rate_hz = 0;      ///< 0 = 90
     theta::basis basis = basis::openxr;
     role default_role = role::unset;       ///< unset = editor
+    std::uint32_t resume_grace_ms = 0;     ///< how long the place of who is away is kept; 0 = 30000
     bool dev_mode = false;                 ///< no ticket needed; loopback addresses only
     bool manual_admission = false;         ///< join_request events wait for admit or deny
     bool takes_bearer = false;             ///< guests may come with a token; each waits for admit or deny
@@ -250,6 +251,7 @@ public:
         config.tick_rate_hz = options.tick_rate_hz;
         config.basis = static_cast<std::uint32_t>(options.basis);
         config.default_role = static_cast<std::uint32_t>(options.default_role);
+        config.resume_grace_ms = options.resume_grace_ms;
         config.authority_seed = options.authority_seed != nullptr ? options.authority_seed->data() : nullptr;
         config.host_seed = options.host_seed != nullptr ? options.host_seed->data() : nullptr;
         config.document_nonce = options.document_nonce != nullptr ? options.document_nonce->data() : nullptr;
@@ -432,6 +434,13 @@ public:
 
     /// The level is loaded: send the world.
     result<void> loaded() noexcept { return detail::done(theta_session_loaded(raw())); }
+    /// Nobody is there any more (a headset was taken off, the program goes to sleep): the host keeps our place for a
+    /// while and sends nothing meanwhile.
+    result<void> suspend() noexcept { return detail::done(theta_session_suspend(raw())); }
+    /// Somebody is there again: the session goes on in the same place.
+    result<void> resume() noexcept { return detail::done(theta_session_resume(raw())); }
+    /// The system has another network: the session goes on from a new socket at once.
+    result<void> network_changed() noexcept { return detail::done(theta_session_network_changed(raw())); }
     /// Says goodbye; the session closes with an event. `close` does it without one.
     result<void> leave() noexcept { return detail::done(theta_session_leave(raw())); }
 

@@ -81,6 +81,8 @@ enum class session_state : std::uint32_t {
     live = THETA_STATE_LIVE,
     closed = THETA_STATE_CLOSED,
     faulted = THETA_STATE_FAULTED,
+    away = THETA_STATE_AWAY,
+    resuming = THETA_STATE_RESUMING,
 };
 
 /// Kinds of events. A newer library may send others: leave them alone.
@@ -103,6 +105,8 @@ enum class event_kind : std::uint32_t {
     faulted = THETA_EVENT_FAULTED,
     log = THETA_EVENT_LOG,
     peer_live = THETA_EVENT_PEER_LIVE,
+    peer_away = THETA_EVENT_PEER_AWAY,
+    peer_back = THETA_EVENT_PEER_BACK,
     invite_bound = THETA_EVENT_INVITE_BOUND,
     schema_mapped = THETA_EVENT_SCHEMA_MAPPED,
     codec_failed = THETA_EVENT_CODEC_FAILED,

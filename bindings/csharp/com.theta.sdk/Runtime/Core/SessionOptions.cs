@@ -17,6 +17,8 @@ namespace Theta
         public ThetaBasis Basis = SessionOptions.DefaultBasis;
         /// <summary>Dev mode: role of whoever joins without a member ticket; Default = editor.</summary>
         public ThetaRole DefaultRole = ThetaRole.Default;
+        /// <summary>How long the place of a peer is kept that is away, or whose link is lost, in milliseconds; 0 = 30000.</summary>
+        public uint ResumeGraceMs;
         /// <summary>No ticket needed; loopback addresses only.</summary>
         public bool DevMode;
         /// <summary>JoinRequest events wait for Admit or Deny.</summary>

@@ -51,6 +51,10 @@ namespace Theta
         Closed = 6,
         /// <summary>Ended by a fault inside the library.</summary>
         Faulted = 7,
+        /// <summary>Nobody is there, or the link is lost; the host keeps the place for a while.</summary>
+        Away = 8,
+        /// <summary>On the way back, in the same place.</summary>
+        Resuming = 9,
     }
 
     /// <summary>What happened. A newer library may send kinds that are not listed; skip them.</summary>
@@ -93,6 +97,10 @@ namespace Theta
         Log = 17,
         /// <summary>Host: a peer has the world and sees ticks.</summary>
         PeerLive = 18,
+        /// <summary>Peer is away, or its link is lost; value = milliseconds for which it keeps its place.</summary>
+        PeerAway = 19,
+        /// <summary>Peer is back, in its place.</summary>
+        PeerBack = 20,
         /// <summary>Host: an invite was used by a new key; text = its id (16 bytes), then the key (32). Keep Admission() now.</summary>
         InviteBound = 21,
         /// <summary>The host has other components than ours, and its world is shown in ours; value = things that differ, code = of

@@ -64,6 +64,25 @@ namespace Theta
             return (ThetaStatus)NativeMethods.theta_session_loaded(Native);
         }
 
+        /// <summary>Nobody is there any more: a headset was taken off, the program goes to sleep (OnApplicationPause(true) in
+        /// Unity). The host keeps the place for a while and sends nothing meanwhile; others see PeerAway.</summary>
+        public ThetaStatus Suspend()
+        {
+            return (ThetaStatus)NativeMethods.theta_session_suspend(Native);
+        }
+
+        /// <summary>Somebody is there again: the session goes on in the same place, on the same link or a new one.</summary>
+        public ThetaStatus Resume()
+        {
+            return (ThetaStatus)NativeMethods.theta_session_resume(Native);
+        }
+
+        /// <summary>The system has another network: the session goes on from a new socket at once.</summary>
+        public ThetaStatus NetworkChanged()
+        {
+            return (ThetaStatus)NativeMethods.theta_session_network_changed(Native);
+        }
+
         /// <summary>Sends the newest input. The struct is reused by the caller.</summary>
         public unsafe ThetaStatus SendInput(ref InputSample input)
         {

@@ -39,6 +39,7 @@ namespace Theta
             config.term = options.Term;
             config.basis = (uint)options.Basis;
             config.default_role = (uint)options.DefaultRole;
+            config.resume_grace_ms = options.ResumeGraceMs;
             byte[] address = Utf8.Bytes(options.BindAddress, out config.bind_address_length);
             fixed (byte* addressStart = address)
             fixed (byte* authority = options.AuthoritySeed)

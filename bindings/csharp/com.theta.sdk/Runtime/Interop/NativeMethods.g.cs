@@ -562,6 +562,35 @@ namespace Theta.Interop
         internal static extern int theta_session_loaded(theta_session session);
 
         /// <summary>
+        ///  Says that nobody is there any more: a headset was taken off, the application goes to sleep (Unity's
+        ///  OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
+        ///  PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
+        ///
+        ///  Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_suspend", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_suspend(theta_session session);
+
+        /// <summary>
+        ///  Says that somebody is there again after `theta_session_suspend`: the session goes on in the same place, on the same
+        ///  link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
+        ///  session ends with DISCONNECTED when the place was kept no longer.
+        ///
+        ///  Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_resume", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_resume(theta_session session);
+
+        /// <summary>
+        ///  Says that the system has another network (Wi-Fi to mobile, another access point): the session goes on from a new
+        ///  socket at once, rather than when silence tells. Nobody else notices.
+        ///
+        ///  Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "theta_session_network_changed", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int theta_session_network_changed(theta_session session);
+
+        /// <summary>
         ///  The host's open ticket: endpoint, document id and authority key. It names no client: in dev mode it is enough to
         ///  join, elsewhere it tells a peer whom to expect.
         ///
@@ -1579,9 +1608,10 @@ namespace Theta.Interop
         /// </summary>
         public uint default_role;
         /// <summary>
-        ///  Zero.
+        ///  How long the place of a peer is kept that is away, or whose link is lost, in milliseconds, at
+        ///  most 3600000; 0 = 30000.
         /// </summary>
-        public uint reserved;
+        public uint resume_grace_ms;
         /// <summary>
         ///  32 bytes: the Ed25519 seed of the key that signs tickets and the host's certificate; null = a fresh one.
         /// </summary>
@@ -1972,6 +2002,15 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_EVENT_PEER_LIVE = 18;
         /// <summary>
+        /// A peer is away (its headset is off), or its link is lost: peer, value = milliseconds for which it keeps its place, 0
+        /// where it was away before we came.
+        /// </summary>
+        public const uint THETA_EVENT_PEER_AWAY = 19;
+        /// <summary>
+        /// A peer is back, in its place: peer.
+        /// </summary>
+        public const uint THETA_EVENT_PEER_BACK = 20;
+        /// <summary>
         /// Host: an invite was used by a key that had not used it before: text = its id (16 bytes), then the key (32). Keep
         /// `theta_session_admission` now.
         /// </summary>
@@ -2240,6 +2279,14 @@ namespace Theta.Interop
         /// Longest bearer token, in bytes.
         /// </summary>
         public const uint THETA_MAX_BEARER_BYTES = 8192;
+        /// <summary>
+        /// Joined: nobody is there, or the link is lost; the host keeps our place for a while.
+        /// </summary>
+        public const uint THETA_STATE_AWAY = 8;
+        /// <summary>
+        /// Joined: on the way back, in the same place.
+        /// </summary>
+        public const uint THETA_STATE_RESUMING = 9;
         /// <summary>
         /// Done.
         /// </summary>
