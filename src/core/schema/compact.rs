@@ -123,7 +123,9 @@ fn put_field(desc: &FieldDesc, out: &mut Vec<u8>) {
         Value::Numbers(numbers) => {
             out.push(2);
             put_count(numbers.len(), out);
-            numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+            for number in numbers {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
         }
         Value::Text(text) => {
             out.push(3);

@@ -271,7 +271,9 @@ fn an_empty_chunk_is_used_for_other_components() {
                     assert_eq!((again.hash, &again.column_hashes), (chunk.hash, &chunk.column_hashes));
                 }
             }
-            entities.into_iter().for_each(|entity| world.despawn(entity).unwrap());
+            for entity in entities {
+                world.despawn(entity).unwrap();
+            }
             if (round + set) % 3 == 1 {
                 tick += 1;
                 assert_eq!(world.seal(Tick(tick)).unwrap().frame.entity_count(), 0);

@@ -190,9 +190,9 @@ mod tests {
 
     fn schema(components: Vec<ComponentDesc>) -> Arc<Schema> {
         let mut registry = Registry::new();
-        components.into_iter().for_each(|component| {
+        for component in components {
             registry.add(component).unwrap();
-        });
+        }
         Arc::new(registry.freeze().unwrap())
     }
 

@@ -87,9 +87,9 @@ impl Peer {
             .iter()
             .map(|definition| ArchetypeDef { id: definition.id, components: definition.components.clone() })
             .collect();
-        definitions.iter().for_each(|definition| {
+        for definition in &definitions {
             self.sync.missing_archetypes.remove(&ArchetypeId(definition.id));
-        });
+        }
         self.replica
             .add_archetypes(&definitions)
             .map_err(|error| Closing::because(DisconnectCode::ProtocolViolation, error))

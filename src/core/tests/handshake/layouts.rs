@@ -341,8 +341,8 @@ fn each_kind_of_request_has_its_answer_and_its_limit() {
     ask(&mut venue, &mut member, NackKind::LogEntries, vec![1]);
     ask(&mut venue, &mut member, NackKind::AssetChunks, vec![1]);
     let reasons: Vec<_> = member.refusals(&venue).iter().map(|refusal| refusal.reason).collect();
-    use RefusalReason::{NotGranted, RateLimited};
-    assert_eq!(reasons, [RateLimited, NotGranted, NotGranted]);
+    let expected = [RefusalReason::RateLimited, RefusalReason::NotGranted, RefusalReason::NotGranted];
+    assert_eq!(reasons, expected);
     assert_eq!(member.ending(&venue), None);
     venue.assert_serves();
 }

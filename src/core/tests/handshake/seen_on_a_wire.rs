@@ -215,7 +215,7 @@ fn read(tapped: &[u8]) -> Seen {
             match &message {
                 // Why somebody left is told to the others in the words of who left.
                 Message::SessionControl(control @ SessionControl::PeerLeft { .. }) => {
-                    seen.add(control.kind())
+                    seen.add(control.kind());
                 }
                 _ => seen.message(&message),
             }
