@@ -87,7 +87,7 @@ static theta_status decode(void *user_data, uint64_t entity, const void *value, 
   seen(own, own->is_host ? TICK : POLL, element, value);
   ++own->decoded;
   if (entity == 0) ++own->misplaced;
-  to->armed = 1; /* half done, and not to be seen */
+  to->heading = 3; /* half done, and not to be seen */
   if (from->health == REFUSED_HEALTH && !own->is_host) return -9;
   to->health = from->health & 0x7fu;
   to->armed = from->armed & 1u;
