@@ -154,7 +154,6 @@ const EXCEPTIONS: &[(&str, &[&str])] = &[
     (
         "capabilities that a host can turn off",
         &[
-            "capability reason DisabledByHost",
             "capability reason RoleForbids",
             "capability reason TransportCannot",
             "capability reason VersionTooLow",
