@@ -84,7 +84,7 @@ impl Simulation {
         if player.back_at.is_some_and(|at| at <= self.tick) && self.now >= player.paused_until {
             player.back_at = None;
             self.count("incident back");
-            self.with_player(index, |machine, local| machine.resume(local));
+            self.with_player(index, Peer::resume);
         }
         let wants = self.players[index].machine.as_ref().is_some_and(Peer::wants_link);
         let player = &mut self.players[index];

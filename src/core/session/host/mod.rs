@@ -394,7 +394,9 @@ impl Host {
             .map(|(other, is_away)| roster_entry(other, is_away))
             .collect();
         if let Some(link) = self.link_of(peer).and_then(|link| self.links.get_mut(&link)) {
-            others.iter().for_each(|other| link.send_control(&mut self.common, other));
+            for other in &others {
+                link.send_control(&mut self.common, other);
+            }
         }
     }
 
