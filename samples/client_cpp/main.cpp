@@ -58,6 +58,8 @@ const char* name_of(theta::event_kind kind) {
     case theta::event_kind::peer_live: return "PEER_LIVE";
     case theta::event_kind::invite_bound: return "INVITE_BOUND";
     case theta::event_kind::schema_mapped: return "SCHEMA_MAPPED";
+    case theta::event_kind::peer_away: return "PEER_AWAY";
+    case theta::event_kind::peer_back: return "PEER_BACK";
     case theta::event_kind::codec_failed: return "CODEC_FAILED";
     }
     return "OTHER";

@@ -67,6 +67,18 @@ static void fresh_frame(value *v) {
   CHECK_OK(theta_frame_acquire(session_of(live[SESSION]), THETA_FRAME_NEWEST, &made));
   v[0].u = made.bits;
 }
+/* The rows before may have sent the peer to rest. */
+static void turn(void);
+static void until_live(value *v) {
+  theta_session_info info = THETA_SESSION_INFO_INIT;
+  const uint64_t end = theta_now_ns() + PATIENCE_NS;
+  (void)v;
+  while (info.state != THETA_STATE_LIVE && theta_now_ns() < end) {
+    turn();
+    sleep_ms(5);
+    CHECK_OK(theta_session_info_get(session_of(live[JOINED]), &info));
+  }
+}
 static void end_runtime(value *v) { CHECK_OK(theta_runtime_shutdown(runtime_of(handle_in(&v[1])), 10000, NULL)); }
 static void end_registry(value *v) { CHECK_OK(theta_registry_destroy(registry_of(handle_in(&v[1])))); }
 static void end_session(value *v) { CHECK_OK(theta_session_destroy(session_of(handle_in(&v[3])))); }
@@ -175,7 +187,7 @@ static const function table[] = {
     ROW(theta_frame_payload, 0, NULL, NULL, A_FRAME, {.rule = NUMBER, .source = &entity}, A_BUFFER(2), A_CAPACITY(2),
         A_SCALAR(uint64_t)),
 
-    ROW(theta_session_send_input, 0, NULL, NULL, A_JOINED, A_IN(theta_input, &input)),
+    ROW(theta_session_send_input, 0, until_live, NULL, A_JOINED, A_IN(theta_input, &input)),
     ROW(theta_session_input, 0, NULL, NULL, A_HOST, {.rule = NUMBER, .source = &joined_peer, .bytes = 4},
         A_OUT(theta_input)),
     ROW(theta_session_sample, 0, NULL, NULL, A_JOINED, {.rule = NUMBER, .source = &component}, A_NUMBER(0),

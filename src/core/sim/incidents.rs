@@ -116,6 +116,7 @@ impl Simulation {
                 player.paused_until = self.now;
                 player.back_at = player.back_at.map(|_| self.tick);
             }
+            self.tell_of_lost_links();
         }
         for index in 0..self.players.len() {
             let state = self.players[index].machine.as_ref().map(Peer::state);
@@ -135,6 +136,16 @@ impl Simulation {
             }
             if !healed && self.rng.chance_ppm(self.plan.incident_ppm) {
                 self.incident(index);
+            }
+        }
+    }
+
+    /// Once packets arrive again, the other end's transport answers those of a connection that it no longer knows.
+    fn tell_of_lost_links(&mut self) {
+        for index in 0..self.players.len() {
+            if self.network.is_cut(self.players[index].link.0) {
+                let lost = LinkInput::Closed { code: 4, reason: "simulated" };
+                self.with_player(index, |machine, local| machine.handle(local, lost));
             }
         }
     }

@@ -168,6 +168,12 @@ impl Network {
         }
     }
 
+    /// True when the link is gone, whoever has noticed.
+    #[must_use]
+    pub fn is_cut(&self, link: u32) -> bool {
+        self.links.get(&link).is_some_and(|link| link.cut)
+    }
+
     /// How often each fault happened.
     #[must_use]
     pub const fn faults(&self) -> &BTreeMap<Fault, u64> {

@@ -234,7 +234,7 @@ pub unsafe extern \"C\" fn thetax_session_try(session: theta_session, trial: *co
             "#include <theta/theta.h>",
             "#define THETAX_TRIALS 7u",
             "#define THETAX_TRIAL_INIT \\\n    { (uint32_t)sizeof(thetax_trial), 0 }",
-            "THETA_API\ntheta_status thetax_session_try(",
+            "THETA_API theta_status thetax_session_try(theta_session session, const struct thetax_trial *trial);",
         ] {
             assert!(text.contains(expected), "no `{expected}` in\n{text}");
         }

@@ -114,7 +114,7 @@ impl Surface {
                     self.read_file(if flat.exists() { &flat } else { &nested })?;
                 }
                 Item::Struct(item) if item.ident.to_string().starts_with(self.prefixes.names) => {
-                    self.read_struct(&item)
+                    self.read_struct(&item);
                 }
                 Item::Const(item) if item.ident.to_string().starts_with(self.prefixes.constants) => {
                     self.read_constant(&item);
