@@ -262,9 +262,7 @@ fn sixty_four_bots_share_a_world_come_and_go_and_stay_within_their_budget() {
         let played = room.host.world().tick().0 - first.0;
         if played > 0 && played.is_multiple_of(TICKS_PER_CHANGE) {
             for n in 0..CHANGING {
-                let at = (names * 7 + n) % BOTS;
-                let bot = Bot::join(&there, &room.host, format!("bot {names}"));
-                let mut gone = std::mem::replace(&mut room.bots[at], bot);
+                let mut gone = room.bots.swap_remove((names * 7 + n * 8) % room.bots.len());
                 assert!(
                     gone.compared_ticks >= TICKS_PER_CHANGE / 2,
                     "{} compared {}",
@@ -272,6 +270,12 @@ fn sixty_four_bots_share_a_world_come_and_go_and_stay_within_their_budget() {
                     gone.compared_ticks
                 );
                 gone.session.leave();
+            }
+            // A place is free once the host has heard of it.
+            room.until_all_live();
+            for _ in 0..CHANGING {
+                let bot = Bot::join(&there, &room.host, format!("bot {names}"));
+                room.bots.push(bot);
                 names += 1;
             }
             room.until_all_live();
