@@ -337,6 +337,7 @@ def decode_rows(data, columns, before, first, last, seen):
                 entity = reader.get(64)
                 need(entity != following, "the next entity written out")
             need(entity != 0, "no entity")
+            need(slot not in before or entity != before[slot][0], "the entity that is gone")
             previous = entity
             cells = []
             for field in columns:

@@ -334,6 +334,8 @@ pub fn decode(body: &[u8], range: SlotRange, target: &mut Chunk) -> Result<(), R
         }
     }
     let changed = touched & before & !removed;
+    // Shared until a row is removed.
+    let replaced = std::sync::Arc::clone(&target.entities);
     slots(removed).for_each(|slot| target.remove_entity(slot));
     let archetype = std::sync::Arc::clone(&target.archetype);
     let shapes = &archetype.columns;
@@ -375,7 +377,8 @@ pub fn decode(body: &[u8], range: SlotRange, target: &mut Chunk) -> Result<(), R
         if spawned >> slot & 1 == 1 {
             let follows = input.get_bool()?;
             let entity = if follows { successor(previous) } else { EntityId(input.get(64)?) };
-            if entity.is_none() || !follows && entity == successor(previous) {
+            let is_replaced = removed >> slot & 1 == 1 && entity == replaced[slot];
+            if entity.is_none() || is_replaced || !follows && entity == successor(previous) {
                 return Err(bad("a spawned row's entity"));
             }
             previous = entity;

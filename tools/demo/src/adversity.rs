@@ -107,14 +107,14 @@ mod tests {
     fn a_bad_network_lets_fewer_ticks_through() {
         let share = |loss_percent: f64, jitter_ms: f64| {
             let network = Network { loss_percent, latency_ms: 30.0, jitter_ms };
-            (network.passable_ticks() * 1000.0).round() / 1000.0
+            (network.passable_ticks() * 1000.0).round() as u32
         };
-        assert_eq!(share(0.0, 0.0), 1.0);
-        assert_eq!(share(0.0, 5.0), 1.0, "too little to overtake 11 ms");
-        assert_eq!(share(2.0, 0.0), 0.922, "all of four packets");
-        assert_eq!(share(0.0, 10.0), 0.901, "overtaken by the next tick: 8.9^2 / (2 * 20^2)");
+        assert_eq!(share(0.0, 0.0), 1000);
+        assert_eq!(share(0.0, 5.0), 1000, "too little to overtake 11 ms");
+        assert_eq!(share(2.0, 0.0), 922, "all of four packets");
+        assert_eq!(share(0.0, 10.0), 901, "overtaken by the next tick: 8.9^2 / (2 * 20^2)");
         assert!(share(2.0, 10.0) < share(2.0, 0.0));
-        assert!(share(0.0, 50.0) < 0.25, "most ticks are overtaken by one of the next nine");
+        assert!(share(0.0, 50.0) < 250, "most ticks are overtaken by one of the next nine");
     }
 
     #[test]

@@ -137,3 +137,28 @@ fn nothing_changed_is_one_byte() {
         );
     }
 }
+
+#[test]
+fn a_row_spawned_again_is_of_another_entity() {
+    for base in &versions(7, 1, 0) {
+        let slot = base.occupancy.trailing_zeros() as usize;
+        let here = base.entities[slot].0;
+        let decode = |entity: u64| {
+            let mut rows = BitWriter::new();
+            // A list of one slot: its row is gone, another one stands in its place, all of it the defaults.
+            rows.put_bool(true);
+            rows.put(1, 6);
+            rows.put(slot as u64, 6);
+            rows.put_bool(true);
+            rows.put_bool(true);
+            rows.put_bool(false);
+            rows.put(entity, 64);
+            base.columns.iter().for_each(|_| rows.put_bool(false));
+            let mut assembly = Assembly::new(base.id, &base.archetype, Tick(9), Some(base));
+            let added = assembly.add(Some(base), SlotRange::ALL, &rows.into_bytes());
+            added.and_then(|()| assembly.finish())
+        };
+        assert!(decode(here | 1 << 40).is_ok());
+        assert!(decode(here).is_err(), "a change has its own spelling");
+    }
+}

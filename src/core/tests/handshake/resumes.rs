@@ -23,6 +23,11 @@ struct Scene {
     slot: PeerId,
 }
 
+/// Who the guest is.
+fn guest_key() -> Identity {
+    person(3)
+}
+
 impl Scene {
     fn new() -> Self {
         Self::with(HostConfig { resume_grace_ms: GRACE_MS, ..host_config() })
@@ -35,10 +40,6 @@ impl Scene {
         let bystander = venue.welcome(4, Role::Viewer);
         venue.play(3);
         Self { venue, guest, bystander, slot }
-    }
-
-    fn key(&self) -> Identity {
-        person(3)
     }
 
     fn token(&self) -> Vec<u8> {
@@ -112,7 +113,7 @@ impl Scene {
     fn knock(&mut self, key: &Identity, token: Vec<u8>) -> Intruder {
         let mut intruder = Intruder::knock(&mut self.venue, key, Role::Editor);
         let mut hello = intruder.hello();
-        hello.client_key = self.key().public_key();
+        hello.client_key = guest_key().public_key();
         hello.resume_token = token;
         hello.last_tick = self.venue.tick;
         let answer = intruder.greet(&mut self.venue, hello);
@@ -223,7 +224,7 @@ fn a_place_is_kept_for_the_grace_window_and_no_longer() {
     scene.venue.play(u32::try_from(GRACE_MS / 11 + 2).expect("small"));
     assert_eq!(scene.told(), ["joined", "away", "left"]);
     assert_eq!(scene.venue.host.members().len(), 1);
-    let key = scene.key();
+    let key = guest_key();
     let late = scene.knock(&key, token);
     assert_eq!(late.ending(&scene.venue), Some(DisconnectCode::ResumeRefused));
     scene.reconnect();
@@ -253,7 +254,7 @@ pub fn a_token_without_its_key_opens_nothing() {
     scene.reconnect();
     scene.assert_in_place();
     // With a token that nobody was given.
-    let key = scene.key();
+    let key = guest_key();
     for unknown in [vec![7; 32], vec![7], vec![7; 256]] {
         let guess = scene.knock(&key, unknown);
         assert_eq!(guess.ending(&scene.venue), Some(DisconnectCode::ResumeRefused));
@@ -264,7 +265,7 @@ pub fn a_token_without_its_key_opens_nothing() {
 #[test]
 pub fn a_token_lives_until_the_first_packet_under_its_successor() {
     let mut scene = Scene::new();
-    let (first, key) = (scene.token(), scene.key());
+    let (first, key) = (scene.token(), guest_key());
     // The answer to a resume may be lost with its link: the token is good until the peer is known to have the next one.
     let lost = scene.knock(&key, first.clone());
     assert_eq!(lost.ending(&scene.venue), None);
@@ -284,7 +285,7 @@ pub fn a_token_lives_until_the_first_packet_under_its_successor() {
 #[test]
 fn of_two_that_come_back_at_once_one_does() {
     let mut scene = Scene::new();
-    let (token, key) = (scene.token(), scene.key());
+    let (token, key) = (scene.token(), guest_key());
     scene.lose_link();
     let mut offers = Vec::new();
     for _ in 0..2 {
@@ -342,7 +343,7 @@ pub fn a_link_that_still_lives_gives_way_to_the_new_one() {
 fn who_was_removed_does_not_come_back_by_token() {
     for is_lost in [false, true] {
         let mut scene = Scene::new();
-        let (token, key) = (scene.token(), scene.key());
+        let (token, key) = (scene.token(), guest_key());
         if is_lost {
             scene.lose_link();
         }
@@ -357,7 +358,7 @@ fn who_was_removed_does_not_come_back_by_token() {
     }
     // Who left has no place either, and no token that is worth anything.
     let mut scene = Scene::new();
-    let (token, key) = (scene.token(), scene.key());
+    let (token, key) = (scene.token(), guest_key());
     scene.venue.guests[scene.guest].peer.leave("bye");
     scene.venue.pump();
     assert_eq!(scene.told(), ["joined", "left"]);
@@ -369,7 +370,7 @@ fn who_was_removed_does_not_come_back_by_token() {
 fn who_comes_anew_with_the_key_of_somebody_lost_takes_its_place() {
     let mut scene = Scene::new();
     scene.lose_link();
-    let anew = scene.venue.arrive(Arrival::honest(&scene.key(), Role::Editor));
+    let anew = scene.venue.arrive(Arrival::honest(&guest_key(), Role::Editor));
     scene.venue.play(4);
     assert_eq!(scene.venue.guests[anew].peer.state(), PeerState::Live);
     assert_eq!(scene.venue.host.members().len(), 2);
