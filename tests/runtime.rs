@@ -364,6 +364,87 @@ fn invites_bans_and_tokens_over_real_links() {
     until_live(&mut host, &[&back]);
 }
 
+/// Knocks at a host as fast as one thread can until told to stop: connections that never speak, broken off and begun again,
+/// and datagrams that are nothing. Gives how many connections came up.
+fn flood(host: std::net::SocketAddr, stop: &std::sync::atomic::AtomicBool) -> u64 {
+    use theta_sdk::transport::{Transport, TransportConfig, TransportEvent};
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let mut connected = 0;
+    tokio.block_on(async {
+        while !stop.load(Relaxed) {
+            let any = "127.0.0.1:0".parse().expect("an address");
+            let mut client = Transport::quic_client(any, TransportConfig::default()).expect("a socket");
+            for n in 0..16_u8 {
+                client.connect(host).expect("begins");
+                let _ = socket.send_to(&[0xc0 | n; 1200], host);
+            }
+            let end = tokio::time::Instant::now() + Duration::from_millis(60);
+            while let Ok(event) = tokio::time::timeout_at(end, client.next_event()).await {
+                connected += u64::from(matches!(event, TransportEvent::Connected { .. }));
+            }
+        }
+    });
+    connected
+}
+
+#[test]
+fn a_flood_of_handshakes_leaves_members_untouched() {
+    let runtime = runtime();
+    let mut host = dev_host(&runtime);
+    let bodies = spawn_bodies(&mut host, 20);
+    let mut member = join(&runtime, &host, "member");
+    until_live(&mut host, &[&member]);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let address = host.local_addr();
+    let (connected, frames, longest) = std::thread::scope(|scope| {
+        let flooding = scope.spawn(|| flood(address, &stop));
+        let began = Instant::now();
+        let (mut newest, mut longest, mut frames) = (Instant::now(), Duration::ZERO, 0);
+        while began.elapsed() < Duration::from_secs(3) {
+            for _ in 0..host.ticks_due(now_ns(), 8) {
+                let tick = host.world().tick().0 + 1;
+                move_bodies(&mut host, &bodies, tick);
+                host.tick().expect("ticks");
+            }
+            while member.next_frame().is_some() {
+                longest = longest.max(newest.elapsed());
+                newest = Instant::now();
+                frames += 1;
+            }
+            host_events(&mut host);
+            assert!(
+                !events_of(&mut member).iter().any(|event| matches!(event, EventKind::Disconnected { .. }))
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        stop.store(true, Relaxed);
+        (flooding.join().expect("the flood"), frames, longest)
+    });
+    println!("{connected} connections came up; {frames} frames, the longest wait {longest:?}");
+    assert!(connected > 20, "{connected} connections: that is no flood");
+    assert!(frames > 150, "{frames} frames of 270");
+    assert!(longest < Duration::from_secs(1), "{longest:?} without a frame");
+    assert_eq!(host.peers().len(), 1);
+    // When it is over, somebody honest comes in.
+    let honest = until("a place at the door", || {
+        let mut honest = join(&runtime, &host, "honest");
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(2) {
+            host.tick().expect("ticks");
+            if events_of(&mut honest).iter().any(|event| matches!(event, EventKind::Disconnected { .. })) {
+                return None;
+            }
+            if honest.info().state == SessionState::Live {
+                return Some(honest);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    });
+    drop(honest);
+}
+
 #[test]
 fn a_middle_node_that_forwards_every_byte_is_refused() {
     let runtime = runtime();

@@ -132,7 +132,8 @@ impl Scene {
             }
             _ => {
                 let binding = binding(BindingKind::TlsExporter, input.u8());
-                let opened = LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: true };
+                let opened =
+                    LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: true, source: None };
                 venue.host.handle(now, guest.link, opened);
             }
         }

@@ -48,6 +48,8 @@ pub enum Mutant {
     KeepUnknownField,
     /// A peer with other components takes values of another quantisation as they are.
     LeaveUnconverted,
+    /// The host lets a link send as much as it likes.
+    CountNoMessages,
 }
 
 impl Mutant {
@@ -73,6 +75,7 @@ impl Mutant {
         Self::AcceptOldEpoch,
         Self::ResumeWithoutProof,
         Self::KeepOldToken,
+        Self::CountNoMessages,
     ];
 
     /// Those that a handshake test catches.
@@ -88,6 +91,7 @@ impl Mutant {
         Self::AcceptOldEpoch,
         Self::ResumeWithoutProof,
         Self::KeepOldToken,
+        Self::CountNoMessages,
     ];
 }
 

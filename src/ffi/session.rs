@@ -13,6 +13,7 @@ use super::sized::{self, sized};
 use super::status::*;
 use super::view::{self, Out};
 use crate::core::session::admission::{AdmissionState, MAX_STATE_BYTES};
+use crate::core::session::handshake::Floors;
 use crate::core::session::ticket::{MAX_TICKET_CHARS, Ticket};
 use crate::core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES};
 use crate::core::wire::message::Role;
@@ -361,6 +362,7 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
     Ok(JoinOptions {
         bearer: (!bearer.is_empty()).then(|| bearer.to_vec()),
         least_term: config.least_term,
+        floors: Floors::default(),
         ticket: Ticket::parse(ticket)?,
         door: None,
         name: name.to_owned(),

@@ -1,10 +1,13 @@
 //! The I/O thread's side of a hosted session: between the core's `Host` and a transport.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use theta_core::session::{Host, HostCommand, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput};
+use theta_core::session::{
+    Host, HostCommand, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, SourceId,
+};
 use theta_core::types::{PeerId, Tick, Time};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::world::SealedTick;
@@ -13,7 +16,7 @@ use super::clock;
 use super::event::{EventKind, EventSink};
 use super::published::{Admission, LinkStatistics, Links, PeerEntry, RttRing, SessionState, Shared};
 use super::thread::Drive;
-use crate::transport::{ConnectionId, LinkCounters, Transport, TransportError, TransportEvent};
+use crate::transport::{ConnectionId, LinkCounters, Remote, Transport, TransportError, TransportEvent};
 
 /// What the engine asks.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(super) struct HostDriver {
     next_report: Time,
     /// Changes of invites and bans that the engine asked for and the host has made.
     admission_changes: u64,
+    /// Keys the hash that tells the core of sources without telling it addresses.
+    sources: RandomState,
 }
 
 impl HostDriver {
@@ -62,6 +67,7 @@ impl HostDriver {
             connections: BTreeSet::new(),
             next_report: Time(0),
             admission_changes: 0,
+            sources: RandomState::new(),
         }
     }
 
@@ -114,7 +120,9 @@ impl HostDriver {
             }
             _ => {}
         }
-        if let Some((connection, input)) = link_input(event) {
+        let sources = &self.sources;
+        let source_of = |remote: Remote| remote.network().map(|network| SourceId(sources.hash_one(network)));
+        if let Some((connection, input)) = link_input(event, source_of) {
             self.host.handle(now, LinkId(connection.0), input);
         }
     }
@@ -304,12 +312,16 @@ pub(super) async fn sleep_until(wake: Time) {
 }
 
 /// A transport's event as the core takes it in; `None` for those it need not know.
-pub(super) fn link_input(event: &TransportEvent) -> Option<(ConnectionId, LinkInput<'_>)> {
+pub(super) fn link_input(
+    event: &TransportEvent,
+    source_of: impl FnOnce(Remote) -> Option<SourceId>,
+) -> Option<(ConnectionId, LinkInput<'_>)> {
     Some(match event {
         TransportEvent::Connected { connection, binding, max_datagram_bytes, remote } => {
             let is_loopback = remote.is_loopback();
+            let source = source_of(*remote);
             let (binding, max_datagram_bytes) = (*binding, *max_datagram_bytes);
-            (*connection, LinkInput::Opened { binding, max_datagram_bytes, is_loopback })
+            (*connection, LinkInput::Opened { binding, max_datagram_bytes, is_loopback, source })
         }
         TransportEvent::StreamOpened { connection, lane, schema_hash } => {
             (*connection, LinkInput::StreamOpened { lane: *lane, schema_hash: *schema_hash })

@@ -110,7 +110,7 @@ impl JoinDriver {
         if let Some(Up { transport, .. }) = link {
             for _ in 0..EVENTS_PER_TURN {
                 let Some(event) = transport.try_next_event() else { break };
-                if let Some((_, input)) = link_input(&event) {
+                if let Some((_, input)) = link_input(&event, |_| None) {
                     self.peer.handle(clock::now(), input);
                 }
             }
@@ -399,7 +399,7 @@ impl Drive for JoinDriver {
             tokio::select! {
                 () = shared.wake.notified() => {}
                 event = next_event(&mut link) => {
-                    if let Some((_, input)) = link_input(&event) {
+                    if let Some((_, input)) = link_input(&event, |_| None) {
                         self.peer.handle(clock::now(), input);
                     }
                 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use theta_core::schema::Schema;
-use theta_core::session::handshake::{ClientTerms, supported_capabilities};
+use theta_core::session::handshake::{ClientTerms, Floors, supported_capabilities};
 use theta_core::session::input::InputSample;
 use theta_core::session::ticket::Ticket;
 use theta_core::session::{Peer, PeerConfig};
@@ -47,6 +47,8 @@ pub struct JoinOptions {
     pub bearer: Option<Vec<u8>>,
     /// The highest [`SessionInfo::term`] seen for the document before: a host of a lower one is refused. 0 = none.
     pub least_term: u32,
+    /// The least we settle for.
+    pub floors: Floors,
     /// The world waits for [`JoinSession::loaded`].
     pub manual_loaded: bool,
     /// Seed of our key; `None` = a fresh one.
@@ -70,6 +72,7 @@ impl JoinOptions {
             application: Vec::new(),
             bearer: None,
             least_term: 0,
+            floors: Floors::default(),
             manual_loaded: false,
             identity_seed: None,
             interpolation_delay_ms: 0,
@@ -124,6 +127,7 @@ pub(super) fn start(
             capabilities: supported_capabilities(),
             bearer: options.bearer,
             least_term: options.least_term,
+            floors: options.floors,
             dictionary_hash: 0, // the peer fills in its compressor's
         },
         manual_loaded: options.manual_loaded,

@@ -58,6 +58,7 @@ use tokio::task::AbortHandle;
 pub use conditioner::{ConditionerCounters, LinkConditioner, LinkConditions, MAX_CONDITION_US};
 pub use config::TransportConfig;
 pub use fault::Fault;
+pub use throttle::Network;
 
 use link::Link;
 
@@ -75,6 +76,15 @@ pub enum Remote {
 }
 
 impl Remote {
+    /// What one customer of a network usually has to itself: an IPv4 address, the first 64 bits of an IPv6 address. None for
+    /// this machine.
+    pub fn network(self) -> Option<Network> {
+        match self {
+            Self::Address(address) if !self.is_loopback() => Some(Network::of(address.ip())),
+            _ => None,
+        }
+    }
+
     /// True when the other end is this machine.
     pub fn is_loopback(self) -> bool {
         match self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use theta_core::schema::Schema;
 use theta_core::session::courier::SharedCompressor;
 use theta_core::session::genesis::Genesis;
-use theta_core::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
+use theta_core::session::handshake::{ClientTerms, Floors, OpenDoor, supported_capabilities};
 use theta_core::session::keys::{AdminKey, HostKey, Identity};
 use theta_core::session::ticket::{Pass, Ticket};
 use theta_core::session::{
@@ -128,6 +128,7 @@ impl Session {
         let terms = ClientTerms {
             bearer: None,
             least_term: 0,
+            floors: Floors::default(),
             identity: Identity::from_seed(&[number + 100; 32]),
             name: format!("peer {number}"),
             application: Vec::new(),
@@ -154,7 +155,12 @@ impl Session {
             newest: None,
         });
         let binding = Binding { kind: BindingKind::Memory, bytes: [number; 32] };
-        let opened = LinkInput::Opened { binding, max_datagram_bytes: MAX_DATAGRAM_BYTES, is_loopback: true };
+        let opened = LinkInput::Opened {
+            binding,
+            max_datagram_bytes: MAX_DATAGRAM_BYTES,
+            is_loopback: true,
+            source: None,
+        };
         let link = self.members.len() - 1;
         self.host.handle(time(self.now), LinkId(link as u32), opened);
         self.members[link].machine.handle(time(self.now), opened);

@@ -66,6 +66,8 @@ pub struct HostTerms {
     pub identity: HostKey,
     /// The document's genesis record.
     pub genesis: Vec<u8>,
+    /// A client of a lower version is refused.
+    pub least_version: Version,
     /// What makes that key a host of this document.
     pub certificate: HostCertificate,
     /// This run of the host.
@@ -126,6 +128,7 @@ pub fn answer_hello_in(
     server_nonce: [u8; 32],
 ) -> Result<(Offer, SessionAcknowledge), Closing> {
     let version = agree_version(hello.version)?;
+    check_version_floor(version, terms.least_version)?;
     check_transport(hello, binding.kind)?;
     let needs_manifest = !check_schema(schema, hello)?;
     if hello.security_modes & SecurityMode::Transport.bit() as u32 == 0 {
@@ -279,6 +282,28 @@ const fn ticket_code(error: &TicketError) -> DisconnectCode {
     }
 }
 
+/// The least that a client settles for. Held against what the host has signed, never against an unsigned word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floors {
+    /// The lowest protocol version.
+    pub version: Version,
+    /// Mask of [`TransportKind`].
+    pub transports: u64,
+    /// Mask of [`SecurityMode`].
+    pub security_modes: u64,
+}
+
+impl Default for Floors {
+    /// Everything that this build can do.
+    fn default() -> Self {
+        Self {
+            version: Version::default(),
+            transports: TransportKind::ALL.iter().fold(0, |mask, kind| mask | kind.bit()),
+            security_modes: SecurityMode::Transport.bit(),
+        }
+    }
+}
+
 /// What a client brings to a handshake.
 #[derive(Clone, Debug)]
 pub struct ClientTerms {
@@ -295,6 +320,8 @@ pub struct ClientTerms {
     pub bearer: Option<Vec<u8>>,
     /// The highest term seen for the document; a host of a lower one is refused. Zero before the first.
     pub least_term: u32,
+    /// The least we settle for.
+    pub floors: Floors,
     /// Capabilities to ask for.
     pub capabilities: u64,
     /// Hash of the compression dictionary; zero without one.
@@ -368,7 +395,12 @@ pub fn check_acknowledge(
     if core.version.major != Version::CURRENT.major || core.version > Version::CURRENT {
         return Err(Closing::because(DisconnectCode::VersionMismatch, versions(core.version)));
     }
-    if core.security_mode != SecurityMode::Transport {
+    check_version_floor(core.version, terms.floors.version)?;
+    if terms.floors.transports & transport_of(core.binding).bit() == 0 {
+        return Err(Closing::new(DisconnectCode::TransportFloor));
+    }
+    let is_offered = core.security_mode == SecurityMode::Transport;
+    if !is_offered || terms.floors.security_modes & core.security_mode.bit() == 0 {
         return Err(Closing::new(DisconnectCode::SecurityFloor));
     }
     // What was neither asked for nor offered cannot be agreed: somebody changed it, or the host is broken.
@@ -487,6 +519,14 @@ fn agree_version(theirs: Version) -> Result<Version, Closing> {
     } else {
         Err(Closing::because(DisconnectCode::VersionMismatch, versions(theirs)))
     }
+}
+
+fn check_version_floor(agreed: Version, floor: Version) -> Result<(), Closing> {
+    if agreed < floor {
+        let detail = format!("The version of this link would be {agreed}, the floor is {floor}");
+        return Err(Closing::because(DisconnectCode::VersionFloor, detail));
+    }
+    Ok(())
 }
 
 fn versions(theirs: Version) -> String {

@@ -21,6 +21,11 @@ use super::input::InputSample;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
+/// Where a connection comes from, as far as limits care: one number for what one customer of a network usually has (an IPv4
+/// address, an IPv6 /64). Opaque and keyed by the driver; the core only compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u64);
+
 /// The channel binding of one connection, as its own transport layer reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
@@ -48,6 +53,8 @@ pub enum LinkInput<'a> {
         max_datagram_bytes: usize,
         /// True when the other end is this machine; the dev mode admits nobody else.
         is_loopback: bool,
+        /// Where the other end is; none for this machine, which is not counted.
+        source: Option<SourceId>,
     },
     /// The other end opened (its direction of) a reliable lane with this preface.
     StreamOpened {

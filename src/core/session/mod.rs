@@ -14,6 +14,7 @@
 //! | [`admission`] | invites and bans |
 //! | [`genesis`] | what a document is, signed by its founder |
 //! | [`role`] | who may send what |
+//! | `rate` | and how much |
 //! | [`courier`], `lanes` | one link's packets: sequences, sealing, replay protection, epochs |
 //! | [`heart`], [`clock`] | heartbeats; two clocks made one |
 //! | [`input`] | one tick's input, packed |
@@ -32,13 +33,14 @@ pub mod io;
 pub mod keys;
 mod lanes;
 pub mod peer;
+pub(crate) mod rate;
 pub mod role;
 pub mod ticket;
 
 pub use host::{Host, HostConfig, LinkStatistics};
 pub use io::{
     Binding, Divergence, HostCommand, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, PeerEvent,
-    PeerInfo, PeerOutput, PeerState,
+    PeerInfo, PeerOutput, PeerState, SourceId,
 };
 pub use peer::{Peer, PeerConfig, PeerStatistics};
 

@@ -7,7 +7,7 @@ use super::network::{Conditions, End};
 use super::plan::TICK_US;
 use super::run::{HEALED, Simulation, UNIX_S};
 use crate::session::admission::{AdmissionChange, Invite, InviteKey};
-use crate::session::handshake::{ClientTerms, supported_capabilities};
+use crate::session::handshake::{ClientTerms, Floors, supported_capabilities};
 use crate::session::keys::{PublicKey, sha256};
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
 use crate::session::{Binding, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
@@ -64,6 +64,7 @@ impl Simulation {
                 ticket: Ticket { endpoint: "simulated:1".into(), pin: Some(self.host.pin()), pass },
                 bearer: None,
                 least_term: 0,
+                floors: Floors::default(),
                 capabilities: if player.resumes {
                     supported_capabilities()
                 } else {
@@ -92,8 +93,12 @@ impl Simulation {
         player.parked.clear();
         // Both ends of the simulated link see the same channel.
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened =
-            |max_datagram_bytes| LinkInput::Opened { binding, max_datagram_bytes, is_loopback: false };
+        let opened = |max_datagram_bytes| LinkInput::Opened {
+            binding,
+            max_datagram_bytes,
+            is_loopback: false,
+            source: None,
+        };
         machine.handle(local, opened(1150));
         player.machine = Some(machine);
         self.host.handle(self.now, link, opened(1150));

@@ -110,7 +110,8 @@ impl Simulation {
         let conditions = if self.tick.0 >= self.plan.heal_tick { HEALED } else { self.plan.links[index] };
         self.network.set_conditions(link.0, conditions);
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened = LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: false };
+        let opened =
+            LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: false, source: None };
         let player = &mut self.players[index];
         player.reconnect_at = None;
         player.parked.clear();
@@ -144,7 +145,8 @@ impl Simulation {
         self.next_link += 1;
         self.network.set_conditions(link.0, HEALED);
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened = LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: false };
+        let opened =
+            LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: false, source: None };
         self.host.handle(self.now, link, opened);
         self.drain_host();
         let mut hello =
@@ -181,6 +183,7 @@ impl Simulation {
             },
             bearer: None,
             least_term: 0,
+            floors: crate::session::handshake::Floors::default(),
             capabilities: supported_capabilities(),
             dictionary_hash: 0,
         }

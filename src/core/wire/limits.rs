@@ -93,6 +93,31 @@ pub const MAX_ASSET_BYTES: u64 = 1 << 34;
 pub const MAX_TELEMETRY_SAMPLES: usize = 256;
 /// Sequences that a datagram lane's replay window remembers.
 pub const REPLAY_WINDOW: usize = 1024;
+/// Messages per second of one link on control, and on replication and bulk.
+pub const MAX_STREAM_MESSAGES_PER_S: u64 = 2000;
+/// Messages per second of one link on each datagram lane.
+pub const MAX_DATAGRAM_MESSAGES_PER_S: u64 = 4000;
+/// Bytes per second of one link on control: four times what details of a diverged world of any size come to.
+pub const MAX_CONTROL_BYTES_PER_S: u64 = 4 << 20;
+/// Bytes per second of one link on replication, and on all bulk lanes.
+pub const MAX_BULK_BYTES_PER_S: u64 = 64 << 20;
+/// Bytes per second of one link on each datagram lane.
+pub const MAX_DATAGRAM_BYTES_PER_S: u64 = 4 << 20;
+/// How many milliseconds' worth of a rate may come at once.
+pub const RATE_BURST_MS: u64 = 10_000;
+/// Messages of one link that are refused (forbidden to its role, or not offered) before it is no longer mistaken but
+/// hostile.
+pub const MAX_REFUSED_MESSAGES: u32 = 1000;
+/// Signed refusals sent to one peer within a second; further ones are counted only.
+pub const MAX_REFUSALS_PER_S: u32 = 4;
+/// Handshakes under way at one host.
+pub const MAX_HALF_OPEN: u16 = 32;
+/// Handshakes under way from one network source (an IPv4 address, an IPv6 /64).
+pub const MAX_HALF_OPEN_PER_SOURCE: u16 = 16;
+/// From the transport's connection to the end of the handshake, in milliseconds.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 5000;
+/// Silence after which a link is given up, in milliseconds.
+pub const IDLE_TIMEOUT_MS: u64 = 5000;
 
 /// One row of the limits table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,32 +128,56 @@ pub struct Limit {
     pub value: u64,
     /// What it bounds, as a sentence.
     pub meaning: &'static str,
+    /// What passing it costs the sender: a disconnect code, or what happens instead.
+    pub costs: &'static str,
 }
 
+/// A limit of messages: most of them.
 const fn row(name: &'static str, value: u64, meaning: &'static str) -> Limit {
-    Limit { name, value, meaning }
+    costing(name, value, meaning, "LimitExceeded")
+}
+
+const fn costing(name: &'static str, value: u64, meaning: &'static str, costs: &'static str) -> Limit {
+    Limit { name, value, meaning, costs }
 }
 
 /// The limits as docs/protocol.md prints them.
 pub const TABLE: &[Limit] = &[
-    row("MAX_PACKET_BYTES", MAX_PACKET_BYTES as u64, "Bytes of a packet on a stream, envelope included."),
-    row(
+    costing(
+        "MAX_PACKET_BYTES",
+        MAX_PACKET_BYTES as u64,
+        "Bytes of a packet on a stream, envelope included.",
+        "BadEnvelope",
+    ),
+    costing(
         "MAX_DATAGRAM_BYTES",
         MAX_DATAGRAM_BYTES as u64,
         "Bytes of a packet on a datagram lane; less where the path takes less.",
+        "The packet is dropped.",
     ),
-    row("MAX_RAW_BODY_BYTES", MAX_RAW_BODY_BYTES as u64, "Bytes of a packet's body before compression."),
-    row("MAX_MESSAGE_BYTES", MAX_MESSAGE_BYTES as u64, "Bytes of one message body."),
-    row("MAX_MESSAGES_PER_PACKET", MAX_MESSAGES_PER_PACKET as u64, "Messages in one packet."),
-    row("MAX_TABLE_DEPTH", MAX_TABLE_DEPTH as u64, "Nesting of tables in one FlatBuffer."),
-    row("MAX_TABLES", MAX_TABLES as u64, "Tables in one FlatBuffer."),
-    row(
+    costing(
+        "MAX_RAW_BODY_BYTES",
+        MAX_RAW_BODY_BYTES as u64,
+        "Bytes of a packet's body before compression.",
+        "BadEnvelope",
+    ),
+    costing("MAX_MESSAGE_BYTES", MAX_MESSAGE_BYTES as u64, "Bytes of one message body.", "BadEnvelope"),
+    costing(
+        "MAX_MESSAGES_PER_PACKET",
+        MAX_MESSAGES_PER_PACKET as u64,
+        "Messages in one packet.",
+        "BadEnvelope",
+    ),
+    costing("MAX_TABLE_DEPTH", MAX_TABLE_DEPTH as u64, "Nesting of tables in one FlatBuffer.", "BadMessage"),
+    costing("MAX_TABLES", MAX_TABLES as u64, "Tables in one FlatBuffer.", "BadMessage"),
+    costing(
         "MAX_APPARENT_BYTES",
         MAX_APPARENT_BYTES as u64,
         "Bytes of one FlatBuffer, shared parts counted as often as they are named.",
+        "BadMessage",
     ),
-    row("MAX_CBOR_DEPTH", MAX_CBOR_DEPTH as u64, "Nesting of a CBOR text."),
-    row("MAX_CBOR_BYTES", MAX_CBOR_BYTES as u64, "Bytes of a CBOR text."),
+    costing("MAX_CBOR_DEPTH", MAX_CBOR_DEPTH as u64, "Nesting of a CBOR text.", "BadMessage"),
+    costing("MAX_CBOR_BYTES", MAX_CBOR_BYTES as u64, "Bytes of a CBOR text.", "BadMessage"),
     row("MAX_NAME_BYTES", MAX_NAME_BYTES as u64, "UTF-8 bytes of a client, peer, component or level name."),
     row("MAX_TEXT_BYTES", MAX_TEXT_BYTES as u64, "UTF-8 bytes of a sentence or hint shown to a person."),
     row(
@@ -144,8 +193,18 @@ pub const TABLE: &[Limit] = &[
         "Bytes of the signed core in SessionAcknowledge.",
     ),
     row("MAX_GENESIS_BYTES", MAX_GENESIS_BYTES as u64, "Bytes of a genesis record."),
-    row("MAX_GENESIS_POLICY_BYTES", MAX_GENESIS_POLICY_BYTES as u64, "Bytes of policy in a genesis record."),
-    row("MAX_GENESIS_KEYS", MAX_GENESIS_KEYS as u64, "Keys in each list of a genesis record."),
+    costing(
+        "MAX_GENESIS_POLICY_BYTES",
+        MAX_GENESIS_POLICY_BYTES as u64,
+        "Bytes of policy in a genesis record.",
+        "BadHostCertificate",
+    ),
+    costing(
+        "MAX_GENESIS_KEYS",
+        MAX_GENESIS_KEYS as u64,
+        "Keys in each list of a genesis record.",
+        "BadHostCertificate",
+    ),
     row("MAX_COMPONENTS", MAX_COMPONENTS as u64, "Components a hello may name."),
     row("MAX_DICTIONARIES", MAX_DICTIONARIES as u64, "Compression dictionaries a hello may name."),
     row("MAX_REFUSED", MAX_REFUSED as u64, "Refused capabilities an acknowledgement may explain."),
@@ -179,5 +238,77 @@ pub const TABLE: &[Limit] = &[
     row("MAX_ASSET_DATA_BYTES", MAX_ASSET_DATA_BYTES as u64, "Content bytes in one asset message."),
     row("MAX_ASSET_BYTES", MAX_ASSET_BYTES, "Bytes of one asset as declared."),
     row("MAX_TELEMETRY_SAMPLES", MAX_TELEMETRY_SAMPLES as u64, "Counters in one telemetry report."),
-    row("REPLAY_WINDOW", REPLAY_WINDOW as u64, "Sequences a datagram lane's replay window remembers."),
+    costing(
+        "REPLAY_WINDOW",
+        REPLAY_WINDOW as u64,
+        "Sequences a datagram lane's replay window remembers.",
+        "The packet is dropped.",
+    ),
+    costing(
+        "MAX_STREAM_MESSAGES_PER_S",
+        MAX_STREAM_MESSAGES_PER_S,
+        "Messages a second of one link on control, on replication, on all bulk lanes.",
+        "RateLimited",
+    ),
+    costing(
+        "MAX_DATAGRAM_MESSAGES_PER_S",
+        MAX_DATAGRAM_MESSAGES_PER_S,
+        "Messages a second of one link on each datagram lane.",
+        "RateLimited",
+    ),
+    costing(
+        "MAX_CONTROL_BYTES_PER_S",
+        MAX_CONTROL_BYTES_PER_S,
+        "Bytes a second of one link on control.",
+        "RateLimited",
+    ),
+    costing(
+        "MAX_BULK_BYTES_PER_S",
+        MAX_BULK_BYTES_PER_S,
+        "Bytes a second of one link on replication, and on all bulk lanes.",
+        "RateLimited",
+    ),
+    costing(
+        "MAX_DATAGRAM_BYTES_PER_S",
+        MAX_DATAGRAM_BYTES_PER_S,
+        "Bytes a second of one link on each datagram lane.",
+        "RateLimited",
+    ),
+    costing(
+        "RATE_BURST_MS",
+        RATE_BURST_MS,
+        "Milliseconds' worth of these rates that may come at once.",
+        "RateLimited",
+    ),
+    costing(
+        "MAX_REFUSED_MESSAGES",
+        MAX_REFUSED_MESSAGES as u64,
+        "Messages of one link that its role forbids or the host does not offer.",
+        "MessageForbidden",
+    ),
+    costing(
+        "MAX_REFUSALS_PER_S",
+        MAX_REFUSALS_PER_S as u64,
+        "Signed refusals that one peer is sent in a second.",
+        "The rest is counted only.",
+    ),
+    costing(
+        "MAX_HALF_OPEN",
+        MAX_HALF_OPEN as u64,
+        "Handshakes under way at one host, unless configured.",
+        "TooManyHandshakes",
+    ),
+    costing(
+        "MAX_HALF_OPEN_PER_SOURCE",
+        MAX_HALF_OPEN_PER_SOURCE as u64,
+        "Handshakes under way from one IPv4 address or IPv6 /64 other than this machine.",
+        "TooManyHandshakes",
+    ),
+    costing(
+        "HANDSHAKE_TIMEOUT_MS",
+        HANDSHAKE_TIMEOUT_MS,
+        "Milliseconds for the whole handshake, unless configured.",
+        "HandshakeTimeout",
+    ),
+    costing("IDLE_TIMEOUT_MS", IDLE_TIMEOUT_MS, "Milliseconds of silence, unless configured.", "IdleTimeout"),
 ];

@@ -8,6 +8,7 @@ use crate::wire::codes::RefusalReason;
 use crate::wire::limits::MAX_MANIFEST_PART_BYTES;
 use crate::wire::message::{ManifestPart, Message, MessageType, NackKind, NackRequest, SessionControl};
 
+use super::super::closing::Closing;
 use super::super::keys::sha256;
 use super::Common;
 use super::link::HostLink;
@@ -79,7 +80,7 @@ impl HostLink {
         lane: Lane,
         sequence: u32,
         request: &NackRequest,
-    ) {
+    ) -> Result<(), Closing> {
         let asked = &mut self.asked;
         if now.since_us(asked.since) >= 1_000_000 {
             (asked.since, asked.requests) = (now, 0);
@@ -91,8 +92,9 @@ impl HostLink {
             self.answer(common, request)
         };
         if let Some(reason) = refusal {
-            self.refuse(common, now, lane, sequence, MessageType::NackRequest, reason);
+            self.refuse(common, now, lane, sequence, MessageType::NackRequest, reason)?;
         }
+        Ok(())
     }
 
     fn answer(&mut self, common: &mut Common, request: &NackRequest) -> Option<RefusalReason> {

@@ -34,8 +34,8 @@ impl HostLink {
         let Some(peer) = self.peer().filter(|_| self.may_resume) else {
             // A headset taken off keeps its place only where the session can be resumed.
             let message_type = MessageType::SessionControl;
-            self.refuse(common, now, Lane::Control, sequence, message_type, RefusalReason::NotGranted);
-            return Ok(());
+            let reason = RefusalReason::NotGranted;
+            return self.refuse(common, now, Lane::Control, sequence, message_type, reason);
         };
         if is_away == self.is_away {
             return Ok(());

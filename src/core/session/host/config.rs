@@ -4,7 +4,8 @@ use super::super::admission::AdmissionState;
 use super::super::genesis::Genesis;
 use super::super::handshake::OpenDoor;
 use super::super::keys::{AdminKey, HostKey};
-use crate::wire::message::Role;
+use crate::wire::limits::{HANDSHAKE_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_HALF_OPEN, MAX_HALF_OPEN_PER_SOURCE};
+use crate::wire::message::{Role, Version};
 
 /// Sequences that are left when the epoch changes: an hour of a thousand packets a second is 3.6 million.
 const EPOCH_MARGIN: u32 = 1 << 22;
@@ -47,6 +48,10 @@ pub struct HostConfig {
     /// Memory that is kept for each member that is away, so that only what changed is sent when it is back: bytes of
     /// chunk versions that the world has no longer. Beyond it the member gets everything.
     pub frozen_bytes: usize,
+    /// Of these, from one source other than this machine.
+    pub max_half_open_per_source: u16,
+    /// A client of a lower protocol version is refused.
+    pub least_version: Version,
 }
 
 impl HostConfig {
@@ -64,12 +69,14 @@ impl HostConfig {
             manual_admission: false,
             bearer: None,
             admission: AdmissionState::new(),
-            handshake_timeout_ms: 5000,
-            idle_timeout_ms: 5000,
-            max_half_open: 32,
             sequences_per_epoch: u32::MAX - EPOCH_MARGIN,
             resume_grace_ms: 30_000,
             frozen_bytes: 1 << 20,
+            handshake_timeout_ms: HANDSHAKE_TIMEOUT_MS,
+            idle_timeout_ms: IDLE_TIMEOUT_MS,
+            max_half_open: MAX_HALF_OPEN,
+            max_half_open_per_source: MAX_HALF_OPEN_PER_SOURCE,
+            least_version: Version::default(),
         }
     }
 }

@@ -11,7 +11,9 @@ use super::super::closing_of_transport;
 use super::super::courier::{Courier, SharedCompressor, packet_number};
 use super::super::handshake::{Grant, Offer};
 use super::super::heart::Heart;
+use super::super::io::SourceId;
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
+use super::super::rate::Rates;
 use super::super::role::{may_send, travels_on};
 use super::asked::Asked;
 use super::away::AwayChanges;
@@ -20,6 +22,7 @@ use super::refusal::Refusals;
 use super::seats::{Claim, key_of};
 use super::sync::Sync;
 use super::{Common, HostConfig, LinkStatistics, closing, ending};
+use crate::mutants::Mutant;
 
 /// How far a link has come.
 #[derive(Debug)]
@@ -64,6 +67,9 @@ pub(super) struct HostLink {
     pub(super) away_changes: AwayChanges,
     /// The member was given a token that it may not have got yet.
     pub(super) token_pending: bool,
+    rates: Rates,
+    /// Where it comes from, while it counts as half open.
+    pub(super) source: Option<SourceId>,
     scratch: Vec<u8>,
 }
 
@@ -87,6 +93,8 @@ impl HostLink {
             is_away: false,
             away_changes: AwayChanges::default(),
             token_pending: false,
+            rates: Rates::default(),
+            source: None,
             scratch: Vec::new(),
         }
     }
@@ -181,7 +189,8 @@ impl HostLink {
             return;
         }
         let outcome = match input {
-            LinkInput::Opened { binding, max_datagram_bytes, is_loopback } => {
+            LinkInput::Opened { binding, max_datagram_bytes, is_loopback, source } => {
+                self.source = source;
                 self.opened(common, binding, max_datagram_bytes, is_loopback)
             }
             LinkInput::StreamOpened { lane, schema_hash } => self.courier.check_preface(lane, schema_hash),
@@ -254,6 +263,14 @@ impl HostLink {
         if common.half_open >= common.config.max_half_open {
             return Err(Closing::new(DisconnectCode::TooManyHandshakes));
         }
+        if let Some(source) = self.source {
+            let from_there = common.half_open_sources.entry(source).or_insert(0);
+            // So that one stranger cannot take every place at the door.
+            if *from_there >= common.config.max_half_open_per_source {
+                return Err(Closing::because(DisconnectCode::TooManyHandshakes, "Most of them are yours"));
+            }
+            *from_there += 1;
+        }
         self.half_open = true;
         common.half_open += 1;
         self.courier.open_lane(Lane::Control);
@@ -261,6 +278,8 @@ impl HostLink {
     }
 
     fn packet(&mut self, common: &mut Common, now: Time, lane: Lane, bytes: &[u8]) -> Result<(), Closing> {
+        // Before it is looked into: what is not worth reading costs as much to check.
+        self.spend(common, now, lane, 1, bytes.len())?;
         let mut scratch = core::mem::take(&mut self.scratch);
         let outcome = match self.courier.receive(lane, bytes, &mut scratch) {
             Ok(Some(packet)) => {
@@ -272,13 +291,28 @@ impl HostLink {
                     common.token_arrived(peer);
                 }
                 let number = packet_number(packet.header().epoch, packet.header().sequence);
-                packet.messages().try_for_each(|raw| self.message(common, now, lane, number, raw))
+                packet.messages().enumerate().try_for_each(|(at, raw)| {
+                    self.spend(common, now, lane, usize::from(at > 0), 0)?;
+                    self.message(common, now, lane, number, raw)
+                })
             }
             Ok(None) => Ok(()),
             Err(closing) => Err(closing),
         };
         self.scratch = scratch;
         outcome
+    }
+
+    fn spend(
+        &mut self,
+        common: &Common,
+        now: Time,
+        lane: Lane,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<(), Closing> {
+        let spent = self.rates.spend(now, lane, messages, bytes);
+        if common.mutants.active(Mutant::CountNoMessages) { Ok(()) } else { spent }
     }
 
     fn message(
@@ -302,7 +336,8 @@ impl HostLink {
             }
             Stage::Loading(info) | Stage::Playing(info) => {
                 if !may_send(info.role, raw.message_type) {
-                    return self.forbid(common, now, lane, sequence, raw.message_type);
+                    let reason = RefusalReason::RoleForbids;
+                    return self.refuse(common, now, lane, sequence, raw.message_type, reason);
                 }
                 if !travels_on(raw.message_type, lane) {
                     return Err(Closing::misplaced(raw.message_type, lane));
@@ -327,15 +362,11 @@ impl HostLink {
             Message::SessionControl(control) => self.control(common, control),
             Message::StateAck(ack) => self.state_ack(common, number, &ack),
             Message::StateHashReport(report) => self.hash_report(common, &report),
-            Message::NackRequest(request) => {
-                self.nack(common, now, lane, sequence, &request);
-                Ok(())
-            }
+            Message::NackRequest(request) => self.nack(common, now, lane, sequence, &request),
             Message::InputPredictiveState(input) => self.input(common, number, &input),
             // Known, allowed, and for parts of the protocol this host does not offer: it says so.
             other => {
-                self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted);
-                Ok(())
+                self.refuse(common, now, lane, sequence, other.message_type(), RefusalReason::NotGranted)
             }
         }
     }

@@ -41,7 +41,7 @@ use super::admission::{AdmissionChange, AdmissionState};
 use super::closing::Closing;
 use super::courier::{PacketCounters, SharedCompressor};
 use super::handshake::HostTerms;
-use super::io::{HostCommand, HostEvent, HostOutput, LinkId, LinkInput, PeerInfo};
+use super::io::{HostCommand, HostEvent, HostOutput, LinkId, LinkInput, PeerInfo, SourceId};
 use super::keys::{Entropy, certify_host};
 use super::ticket::Pin;
 use asked::Manifest;
@@ -103,6 +103,8 @@ pub(super) struct Common {
     pub half_open: u16,
     /// The time of the call that is under way.
     pub now: Time,
+    /// How many of them come from where; an entry for each source that has any.
+    pub half_open_sources: BTreeMap<SourceId, u16>,
 }
 
 impl Common {
@@ -172,6 +174,7 @@ impl Host {
         let terms = HostTerms {
             identity: config.identity.clone(),
             genesis: config.genesis.encode(),
+            least_version: config.least_version,
             certificate,
             session_id,
             tick_rate_hz: config.tick_rate_hz.max(1),
@@ -200,6 +203,7 @@ impl Host {
             now: Time(0),
             half_open: 0,
             mutants: Mutants::NONE,
+            half_open_sources: BTreeMap::new(),
         };
         Self { common, links: BTreeMap::new(), compressor }
     }

@@ -2,6 +2,7 @@
 
 use crate::types::{Lane, Time};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
+use crate::wire::limits::{MAX_REFUSALS_PER_S, MAX_REFUSED_MESSAGES};
 use crate::wire::message::{Message, MessageType, Refusal, SessionControl};
 
 use super::super::closing::Closing;
@@ -9,43 +10,23 @@ use super::super::keys::refusal_statement;
 use super::Common;
 use super::link::HostLink;
 
-/// Refusals sent to one peer within a second; further ones are counted only.
-const MAX_REFUSALS_PER_S: u32 = 4;
-/// Forbidden messages after which the sender is no longer mistaken but hostile.
-const MAX_FORBIDDEN: u32 = 1000;
-
 /// What one link was refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refusals {
     in_second: u32,
     since: Time,
-    forbidden: u32,
+    total: u32,
 }
 
 impl Refusals {
     pub const fn new(now: Time) -> Self {
-        Self { in_second: 0, since: now, forbidden: 0 }
+        Self { in_second: 0, since: now, total: 0 }
     }
 }
 
 impl HostLink {
-    pub(super) fn forbid(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        lane: Lane,
-        sequence: u32,
-        message: MessageType,
-    ) -> Result<(), Closing> {
-        self.refusals.forbidden += 1;
-        if self.refusals.forbidden > MAX_FORBIDDEN {
-            return Err(Closing::new(DisconnectCode::MessageForbidden));
-        }
-        self.refuse(common, now, lane, sequence, message, RefusalReason::RoleForbids);
-        Ok(())
-    }
-
-    /// Answers a message that is not acted on with a signed reason; never silently, never without limit.
+    /// Answers a message that is not acted on with a signed reason; never silently, never without limit. Who goes on
+    /// sending what its role forbids or the host does not offer loses its session.
     pub(super) fn refuse(
         &mut self,
         common: &mut Common,
@@ -54,7 +35,13 @@ impl HostLink {
         sequence: u32,
         message_type: MessageType,
         reason: RefusalReason,
-    ) {
+    ) -> Result<(), Closing> {
+        // What is only too much or too early for the moment does not count: in a long session that adds up.
+        let is_wrong = matches!(reason, RefusalReason::RoleForbids | RefusalReason::NotGranted);
+        self.refusals.total += u32::from(is_wrong);
+        if self.refusals.total > MAX_REFUSED_MESSAGES {
+            return Err(Closing::new(DisconnectCode::MessageForbidden));
+        }
         if now.since_us(self.refusals.since) >= 1_000_000 {
             self.refusals.since = now;
             self.refusals.in_second = 0;
@@ -74,5 +61,6 @@ impl HostLink {
                 common.terms.identity.sign(&refusal_statement(&refusal, &common.terms.session_id));
             self.send(common, Lane::Control, &Message::SessionControl(SessionControl::Refusal(refusal)));
         }
+        Ok(())
     }
 }

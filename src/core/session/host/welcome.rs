@@ -1,6 +1,8 @@
 //! How a link becomes a member: hello, confirmation, a place, admission.
 
 use crate::mutants::Mutant;
+use std::collections::btree_map::Entry;
+
 use crate::types::{Lane, Time};
 use crate::wire::codes::DisconnectCode;
 use crate::wire::envelope::RawMessage;
@@ -173,6 +175,14 @@ impl HostLink {
     pub(super) fn leave_half_open(&mut self, common: &mut Common) {
         if core::mem::take(&mut self.half_open) {
             common.half_open -= 1;
+            if let Some(source) = self.source
+                && let Entry::Occupied(mut there) = common.half_open_sources.entry(source)
+            {
+                *there.get_mut() -= 1;
+                if *there.get() == 0 {
+                    there.remove();
+                }
+            }
         }
     }
 }

@@ -193,7 +193,7 @@ impl Peer {
             return;
         }
         let outcome = match input {
-            LinkInput::Opened { binding, max_datagram_bytes, is_loopback } => {
+            LinkInput::Opened { binding, max_datagram_bytes, is_loopback, .. } => {
                 self.opened(binding, max_datagram_bytes, is_loopback)
             }
             LinkInput::StreamOpened { lane, schema_hash } => {

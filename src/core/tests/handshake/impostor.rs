@@ -12,6 +12,7 @@ use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::envelope::{self, PacketHeader};
 use theta_core::wire::message::{
     AcknowledgeCore, Admitted, BindingKind, Message, Role, SessionAcknowledge, SessionControl, SessionHello,
+    Version,
 };
 
 use super::venue::{
@@ -45,6 +46,7 @@ pub fn terms_of(identity: &HostKey, certifier: &AdminKey) -> HostTerms {
         identity: identity.clone(),
         certificate: certify_host(certifier, document(), identity.public_key(), 1),
         genesis: genesis().encode(),
+        least_version: Version::default(),
         session_id: [0x5e; 16],
         tick_rate_hz: 90,
         resume: true,
@@ -71,7 +73,10 @@ impl Impostor {
         let mut peer = Peer::new(config, arrival.schema, now, [0x21; 32], None);
         #[cfg(feature = "mutants")]
         peer.set_mutant(super::venue::PLANTED.get());
-        peer.handle(now, LinkInput::Opened { binding: bound, max_datagram_bytes: 1150, is_loopback: false });
+        peer.handle(
+            now,
+            LinkInput::Opened { binding: bound, max_datagram_bytes: 1150, is_loopback: false, source: None },
+        );
         let mut impostor = Self {
             peer,
             events: Vec::new(),

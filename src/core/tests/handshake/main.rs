@@ -4,9 +4,11 @@
 //! Every refusal is checked by its code, by what the application was told (nothing of a join), and by the host going on
 //! serving somebody honest.
 
+mod abuse;
 mod admission;
 mod altered;
 mod epochs;
+mod floors;
 mod founding;
 mod impostor;
 mod intruder;

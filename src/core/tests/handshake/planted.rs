@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use theta_core::mutants::Mutant;
 
 use super::venue::PLANTED;
-use super::{founding, invites, proofs, resumes};
+use super::{abuse, founding, invites, proofs, resumes};
 
 /// Each bug of [`Mutant::OF_HANDSHAKES`] and the test that must notice it.
 const CAUGHT_BY: &[(Mutant, fn())] = &[
@@ -20,6 +20,7 @@ const CAUGHT_BY: &[(Mutant, fn())] = &[
     (Mutant::AcceptOldEpoch, resumes::a_link_that_still_lives_gives_way_to_the_new_one),
     (Mutant::ResumeWithoutProof, resumes::a_token_without_its_key_opens_nothing),
     (Mutant::KeepOldToken, resumes::a_token_lives_until_the_first_packet_under_its_successor),
+    (Mutant::CountNoMessages, abuse::a_flood_of_messages),
 ];
 
 #[test]

@@ -69,7 +69,8 @@ impl Scene {
         let link = self.venue.link(bound, false);
         self.venue.said.remove(&link);
         self.venue.guests[self.guest].link = link;
-        let opened = LinkInput::Opened { binding: bound, max_datagram_bytes: 1150, is_loopback: false };
+        let opened =
+            LinkInput::Opened { binding: bound, max_datagram_bytes: 1150, is_loopback: false, source: None };
         self.venue.guests[self.guest].peer.handle(now, opened);
         self.venue.pump();
     }

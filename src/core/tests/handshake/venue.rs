@@ -10,12 +10,12 @@ use theta_core::schema::{
     ComponentDesc, FieldDesc, FieldKind, IntType, Range, Registry, Schema, component_id,
 };
 use theta_core::session::genesis::Genesis;
-use theta_core::session::handshake::{ClientTerms, OpenDoor, supported_capabilities};
+use theta_core::session::handshake::{ClientTerms, Floors, OpenDoor, supported_capabilities};
 use theta_core::session::keys::{AdminKey, DocumentId, HostKey, Identity};
 use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::session::{
     Binding, Host, HostCommand, HostConfig, HostEvent, HostOutput, LinkId, LinkInput, LinkOutput, Peer,
-    PeerConfig, PeerEvent, PeerOutput, PeerState,
+    PeerConfig, PeerEvent, PeerOutput, PeerState, SourceId,
 };
 use theta_core::types::{EntityId, Lane, Tick, Time};
 use theta_core::wire::codes::DisconnectCode;
@@ -125,6 +125,7 @@ pub fn client_terms(identity: &Identity, ticket: Ticket) -> ClientTerms {
         ticket,
         bearer: None,
         least_term: 0,
+        floors: Floors::default(),
         capabilities: supported_capabilities(),
         dictionary_hash: 0,
     }
@@ -240,6 +241,8 @@ pub struct Arrival {
     /// What the guest's transport says.
     pub at_guest: Binding,
     pub is_loopback: bool,
+    /// Where the host's transport sees it come from.
+    pub source: Option<SourceId>,
     pub manual_loaded: bool,
     pub tamper: Tamper,
 }
@@ -258,6 +261,7 @@ impl Arrival {
             at_host: bound,
             at_guest: bound,
             is_loopback: false,
+            source: None,
             manual_loaded: false,
             tamper: untouched(),
         }
@@ -360,10 +364,15 @@ impl Venue {
 
     /// Opens a link that only the host knows.
     pub fn link(&mut self, binding: Binding, is_loopback: bool) -> LinkId {
+        self.link_from(binding, is_loopback, None)
+    }
+
+    /// The same, from somewhere.
+    pub fn link_from(&mut self, binding: Binding, is_loopback: bool, source: Option<SourceId>) -> LinkId {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         self.said.insert(link, Vec::new());
-        let opened = LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback };
+        let opened = LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback, source };
         self.host.handle(self.now, link, opened);
         self.pump();
         link
@@ -371,7 +380,7 @@ impl Venue {
 
     /// Somebody comes; the wire runs until it is quiet. Gives the guest's number.
     pub fn arrive(&mut self, arrival: Arrival) -> usize {
-        let link = self.link(arrival.at_host, arrival.is_loopback);
+        let link = self.link_from(arrival.at_host, arrival.is_loopback, arrival.source);
         self.said.remove(&link);
         let config = PeerConfig {
             terms: arrival.terms,
@@ -388,6 +397,7 @@ impl Venue {
             binding: arrival.at_guest,
             max_datagram_bytes: 1150,
             is_loopback: arrival.is_loopback,
+            source: None,
         };
         peer.handle(self.now, opened);
         self.guests.push(Guest {

@@ -39,9 +39,20 @@ fn numbered<E: WireEnum + std::fmt::Debug>(words: fn(E) -> (&'static str, &'stat
 fn limits_are_those_of_the_code() {
     let code: Vec<Vec<String>> = limits::TABLE
         .iter()
-        .map(|limit| vec![limit.name.to_owned(), limit.value.to_string(), limit.meaning.to_owned()])
+        .map(|limit| {
+            let cells = [limit.name, &limit.value.to_string(), limit.meaning, limit.costs];
+            cells.map(str::to_owned).to_vec()
+        })
         .collect();
     assert_eq!(table(&page(), "Limits"), code);
+}
+
+#[test]
+fn what_a_limit_costs_is_a_code_or_a_sentence() {
+    for limit in limits::TABLE {
+        let is_code = DisconnectCode::ALL.iter().any(|code| format!("{code:?}") == limit.costs);
+        assert!(is_code || limit.costs.ends_with('.'), "{}: {}", limit.name, limit.costs);
+    }
 }
 
 #[test]
