@@ -127,7 +127,6 @@ const EXCEPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("roles and levels that change", &["control kind RoleChanged", "control kind LevelChange"]),
-    ("floors", &["disconnect code VersionFloor", "disconnect code TransportFloor"]),
     // Of a transport about itself, of a program that crashed, and two that no machine has a use for yet.
     (
         "nobody",
