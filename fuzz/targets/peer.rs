@@ -12,14 +12,13 @@ use theta_core::session::input::InputSample;
 use theta_core::session::{LinkInput, PeerEvent, PeerState};
 use theta_core::types::{Lane, PeerId, Tick};
 use theta_core::wire::message::{
-    Admitted, ArchetypeDefinition, ComponentDelta, DeltaMode, Message, Role, SessionControl, SnapshotReason,
-    WorldSnapshot,
+    Admitted, ArchetypeDefinition, Message, Role, SessionControl, SnapshotReason, WorldSnapshot,
 };
 use theta_core::world::{SpawnDesc, World, WorldLimits};
 
 use super::allocation::measure;
 use super::bytes::Bytes;
-use super::impostor::{Impostor, real_terms};
+use super::impostor::{Impostor, delta_message, real_terms};
 use super::packets::{lane, packet};
 use super::venue::{Arrival, person, schema};
 
@@ -247,18 +246,4 @@ impl Scene {
             assert_eq!(*self.heard.get_or_insert(heard), heard, "it speaks after its end");
         }
     }
-}
-
-fn delta_message(tick: Tick, part: u16, part_count: u16, payload: Cow<'_, [u8]>) -> Message<'_> {
-    Message::ComponentDelta(ComponentDelta {
-        tick,
-        log_term: 1,
-        log_index: 0,
-        mode: DeltaMode::Ack,
-        last_input_tick: Tick::ZERO,
-        input_speed_hint: 0,
-        part,
-        part_count,
-        payload,
-    })
 }

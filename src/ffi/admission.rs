@@ -1,7 +1,6 @@
 //! Invites and bans: who else may come into a host's session, and who may not.
 
 use std::ffi::c_char;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::boundary::boundary;
 use super::error::Error;
@@ -10,7 +9,7 @@ use super::session::theta_session;
 use super::side::{Session, role_from_number, role_number};
 use super::sized::{self, element, sized};
 use super::status::*;
-use super::ticket::{DEFAULT_LIFE_S, MAX_ENDPOINT_BYTES};
+use super::ticket::{endpoint_of, expiry_of};
 use super::view::{self, Buffer, Out};
 use crate::core::session::admission::Invite;
 use crate::core::session::ticket::MAX_TICKET_CHARS;
@@ -94,14 +93,7 @@ pub unsafe extern "C" fn theta_session_create_invite(
         // SAFETY: as above.
         let id = unsafe { Out::optional(id.cast::<[u8; 16]>()) };
         // SAFETY: as above.
-        let endpoint = unsafe {
-            view::text(desc.endpoint, desc.endpoint_length as u64, MAX_ENDPOINT_BYTES, "endpoint_length")
-        }?;
-        let endpoint = (!endpoint.is_empty()).then_some(endpoint);
-        let expires_unix_s = match desc.expires_unix_s {
-            0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + DEFAULT_LIFE_S,
-            given => given,
-        };
+        let endpoint = unsafe { endpoint_of(desc.endpoint, desc.endpoint_length) }?;
         let uses = u16::try_from(desc.uses.max(1)).unwrap_or(u16::MAX);
         let mut session = Session::open(session.bits)?;
         let host = session.parts().1.host()?;
@@ -111,7 +103,7 @@ pub unsafe extern "C" fn theta_session_create_invite(
             return Err(Error::Argument { what });
         }
         let role = role_from_number(desc.role, "role")?;
-        let (name, ticket) = host.create_invite(role, uses, expires_unix_s, endpoint)?;
+        let (name, ticket) = host.create_invite(role, uses, expiry_of(desc.expires_unix_s), endpoint)?;
         if let Some(id) = id {
             id.set(name);
         }

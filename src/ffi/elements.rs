@@ -18,10 +18,7 @@ use super::status::{THETA_OK, theta_status};
 use crate::core::schema::{Component, ComponentIndex};
 use crate::core::types::{ChunkId, EntityId, Tick};
 use crate::core::world::{CellRef, Chunk, Frame, RowRef, StagedWrite, World, WriteOrigin, WriteReport};
-use crate::runtime::{self, PublishedFrame};
-
-/// Frames that can still be acquired in order, as many as the runtime keeps.
-const FRAMES_KEPT: usize = 64;
+use crate::runtime::{self, FRAMES_KEPT, PublishedFrame};
 
 /// Values of one component that a codec refused since the last event about them.
 struct Refused {

@@ -34,9 +34,28 @@ pub struct theta_ticket_desc {
 sized!(theta_ticket_desc: 40 reserved);
 
 /// Longest endpoint of a ticket, in bytes.
-pub(crate) const MAX_ENDPOINT_BYTES: u64 = 256;
+const MAX_ENDPOINT_BYTES: u64 = 256;
 /// How long a ticket is good for when its issuer does not say.
-pub(crate) const DEFAULT_LIFE_S: u64 = 24 * 60 * 60;
+const DEFAULT_LIFE_S: u64 = 24 * 60 * 60;
+
+/// The endpoint that a ticket names; none if its text is empty, and the listening address stands for it.
+///
+/// # Safety
+///
+/// `text` has `length` readable bytes for as long as the answer is used.
+pub(crate) unsafe fn endpoint_of<'a>(text: *const c_char, length: u32) -> Result<Option<&'a str>, Error> {
+    // SAFETY: the caller's promise about its pointer.
+    let text = unsafe { view::text(text, length.into(), MAX_ENDPOINT_BYTES, "endpoint_length") }?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+/// When a ticket expires, in seconds of Unix time: as given, or a day from now if nothing was.
+pub(crate) fn expiry_of(given: u64) -> u64 {
+    match given {
+        0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + DEFAULT_LIFE_S,
+        given => given,
+    }
+}
 
 /// The host's open ticket: endpoint, document id and authority key. It names no client: in dev mode it is enough to
 /// join, elsewhere it tells a peer whom to expect.
@@ -87,16 +106,9 @@ pub unsafe extern "C" fn theta_session_issue_ticket(
         let key =
             unsafe { view::key(desc.client_key, "client_key") }?.ok_or(Error::Null { what: "client_key" })?;
         // SAFETY: as above.
-        let endpoint = unsafe {
-            view::text(desc.endpoint, desc.endpoint_length as u64, MAX_ENDPOINT_BYTES, "endpoint_length")
-        }?;
-        let endpoint = (!endpoint.is_empty()).then_some(endpoint);
-        let expires_unix_s = match desc.expires_unix_s {
-            0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + DEFAULT_LIFE_S,
-            given => given,
-        };
-        let ticket =
-            host.issue_ticket(key, role_from_number(desc.role, "role")?, expires_unix_s, endpoint)?;
+        let endpoint = unsafe { endpoint_of(desc.endpoint, desc.endpoint_length) }?;
+        let role = role_from_number(desc.role, "role")?;
+        let ticket = host.issue_ticket(key, role, expiry_of(desc.expires_unix_s), endpoint)?;
         Ok(buffer.fill(ticket.to_string().as_bytes()))
     })
 }

@@ -159,6 +159,7 @@ pub(super) fn start(
         Some(genesis) => genesis.clone(),
         None => Genesis::plain(&authority, options.document_nonce),
     };
+    let term = options.term.max(1);
     let config = HostConfig {
         tick_rate_hz: tick_rate_hz as u16,
         max_peers,
@@ -166,14 +167,13 @@ pub(super) fn start(
         manual_admission: options.manual_admission,
         bearer: options.takes_bearer.then_some(options.default_role),
         admission: options.admission.clone(),
-        term: options.term.max(1),
+        term,
         resume_grace_ms: or_default(options.resume_grace_ms, DEFAULT_RESUME_GRACE_MS).into(),
         ..HostConfig::new(genesis, authority.clone(), key(options.host_seed)?)
     };
     let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));
     let pin = host.pin();
     let conditioner = runtime.link_conditioner().clone();
-    let options_term = options.term.max(1);
     runtime.launch(move || {
         let limits = TransportConfig {
             // Those who are turned away must get in far enough to be told why.
@@ -198,7 +198,7 @@ pub(super) fn start(
             role: Some(Role::Admin),
             tick_rate_hz,
             session_id: host.session_id(),
-            term: options_term,
+            term,
             ..Standing::default()
         };
         let shared = Shared::new(

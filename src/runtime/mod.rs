@@ -58,7 +58,8 @@ pub use event::{EventKind, SessionEvent};
 pub use host::{HostOptions, HostSession};
 pub use join::{JoinOptions, JoinSession};
 pub use published::{
-    FrameHistory, HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo, SessionState, SessionView,
+    FRAMES_KEPT, FrameHistory, HostView, LinkStatistics, PeerEntry, PublishedFrame, SessionInfo,
+    SessionState, SessionView,
 };
 pub use sampler::Sampler;
 pub use thread::{Runtime, RuntimeConfig, ShutdownReport};

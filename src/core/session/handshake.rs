@@ -105,20 +105,9 @@ pub struct Offer {
     pub needs_manifest: bool,
 }
 
-/// The host answers a hello: an offer to remember and the acknowledgement to send. The session begins in epoch 1.
+/// The host answers a hello: an offer to remember and the acknowledgement to send. The session begins in `epoch`, which is 1
+/// when it is new.
 pub fn answer_hello(
-    terms: &HostTerms,
-    schema: &Schema,
-    hello_bytes: &[u8],
-    hello: &SessionHello,
-    binding: &Binding,
-    server_nonce: [u8; 32],
-) -> Result<(Offer, SessionAcknowledge), Closing> {
-    answer_hello_in(1, terms, schema, hello_bytes, hello, binding, server_nonce)
-}
-
-/// The same, for a session that goes on in this epoch.
-pub fn answer_hello_in(
     epoch: u16,
     terms: &HostTerms,
     schema: &Schema,

@@ -2,8 +2,9 @@
 //!
 //! The host changes the epoch of a session that lives, and lanes go over one by one: nothing orders a datagram or a
 //! stream with another stream. So each lane has its own epoch, which only rises. A reliable lane goes over with
-//! sequence 1 of the newer epoch, however late, and never back. A datagram lane takes what is late of the epoch before, each sequence once, until it
-//! has seen as many sequences of the newer epoch as a window remembers. No lane takes anything older.
+//! sequence 1 of the newer epoch, however late, and never back. A datagram lane takes what is late of the epoch before,
+//! each sequence once, until it has seen as many sequences of the newer epoch as a window remembers. No lane takes
+//! anything older.
 
 use std::collections::BTreeMap;
 

@@ -17,6 +17,29 @@ use super::closing::Closing;
 const NS_PER_S: u64 = 1_000_000_000;
 const BURST_NS: u64 = RATE_BURST_MS * 1_000_000;
 
+/// Counts what happens within a stretch of time; what comes later begins the next stretch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Window {
+    since: Time,
+    count: u32,
+}
+
+impl Window {
+    /// A first stretch that begins now.
+    pub const fn starting(now: Time) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    /// Counts one more; gives how many there are in this stretch of `long_us`.
+    pub fn count(&mut self, now: Time, long_us: u64) -> u32 {
+        if now.since_us(self.since) >= long_us {
+            *self = Self::starting(now);
+        }
+        self.count += 1;
+        self.count
+    }
+}
+
 /// What is left of one budget, as the time until which it is spent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Budget {

@@ -10,6 +10,7 @@ use crate::wire::message::{ManifestPart, Message, MessageType, NackKind, NackReq
 
 use super::super::closing::Closing;
 use super::super::keys::sha256;
+use super::super::rate::Window;
 use super::Common;
 use super::link::HostLink;
 use super::sync::batches;
@@ -42,8 +43,7 @@ impl Manifest {
 /// What one link has asked for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    requests: u32,
-    since: Time,
+    requests: Window,
     manifest_parts: usize,
 }
 
@@ -81,12 +81,7 @@ impl HostLink {
         sequence: u32,
         request: &NackRequest,
     ) -> Result<(), Closing> {
-        let asked = &mut self.asked;
-        if now.since_us(asked.since) >= 1_000_000 {
-            (asked.since, asked.requests) = (now, 0);
-        }
-        asked.requests += 1;
-        let refusal = if asked.requests > MAX_REQUESTS_PER_S {
+        let refusal = if self.asked.requests.count(now, 1_000_000) > MAX_REQUESTS_PER_S {
             Some(RefusalReason::RateLimited)
         } else {
             self.answer(common, request)

@@ -1,6 +1,6 @@
 //! One link's part in going away and coming back: what stops, what is kept, and how another connection takes over.
 
-use crate::types::{Lane, PeerId, Time};
+use crate::types::{Lane, PeerId, Tick, Time};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::message::{Admitted, Message, MessageType, SessionControl};
 
@@ -14,13 +14,6 @@ use super::{Announcement, Common, closing, ending};
 /// Times a member may go away or come back within [`AWAY_WINDOW_US`]; every one is told to all others.
 const MAX_AWAY_CHANGES: u32 = 16;
 const AWAY_WINDOW_US: u64 = 10_000_000;
-
-/// How often a member went away and came back.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct AwayChanges {
-    since: Time,
-    count: u32,
-}
 
 impl HostLink {
     /// The member says that it is away, or back.
@@ -40,11 +33,7 @@ impl HostLink {
         if is_away == self.is_away {
             return Ok(());
         }
-        if now.since_us(self.away_changes.since) >= AWAY_WINDOW_US {
-            self.away_changes = AwayChanges { since: now, count: 0 };
-        }
-        self.away_changes.count += 1;
-        if self.away_changes.count > MAX_AWAY_CHANGES {
+        if self.away_changes.count(now, AWAY_WINDOW_US) > MAX_AWAY_CHANGES {
             return Err(Closing::because(DisconnectCode::RateLimited, "Away and back without end"));
         }
         self.is_away = is_away;
@@ -114,7 +103,7 @@ impl HostLink {
         seat.hand_over(Some(claim.token), &token);
         let parked = seat.parked.take().unwrap_or_default();
         (self.sync, self.inputs) = (parked.sync, parked.inputs);
-        if claim.last_tick == crate::types::Tick::ZERO {
+        if claim.last_tick == Tick::ZERO {
             // It says that it holds nothing.
             self.sync.begin_anew();
         }

@@ -13,10 +13,9 @@ use super::super::handshake::{Grant, Offer};
 use super::super::heart::Heart;
 use super::super::io::SourceId;
 use super::super::io::{Binding, HostEvent, LinkId, LinkInput, PeerInfo};
-use super::super::rate::Rates;
+use super::super::rate::{Rates, Window};
 use super::super::role::{may_send, travels_on};
 use super::asked::Asked;
-use super::away::AwayChanges;
 use super::inputs::Inputs;
 use super::refusal::Refusals;
 use super::seats::{Claim, key_of};
@@ -64,7 +63,8 @@ pub(super) struct HostLink {
     pub(super) may_resume: bool,
     /// The member says that nobody is there: it gets no deltas.
     pub(super) is_away: bool,
-    pub(super) away_changes: AwayChanges,
+    /// How often it went away and came back.
+    pub(super) away_changes: Window,
     /// The member was given a token that it may not have got yet.
     pub(super) token_pending: bool,
     rates: Rates,
@@ -91,7 +91,7 @@ impl HostLink {
             refusals: Refusals::new(now),
             may_resume: false,
             is_away: false,
-            away_changes: AwayChanges::default(),
+            away_changes: Window::default(),
             token_pending: false,
             rates: Rates::default(),
             source: None,

@@ -7,20 +7,20 @@ use crate::wire::message::{Message, MessageType, Refusal, SessionControl};
 
 use super::super::closing::Closing;
 use super::super::keys::refusal_statement;
+use super::super::rate::Window;
 use super::Common;
 use super::link::HostLink;
 
 /// What one link was refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refusals {
-    in_second: u32,
-    since: Time,
+    answered: Window,
     total: u32,
 }
 
 impl Refusals {
     pub const fn new(now: Time) -> Self {
-        Self { in_second: 0, since: now, total: 0 }
+        Self { answered: Window::starting(now), total: 0 }
     }
 }
 
@@ -42,12 +42,7 @@ impl HostLink {
         if self.refusals.total > MAX_REFUSED_MESSAGES {
             return Err(Closing::new(DisconnectCode::MessageForbidden));
         }
-        if now.since_us(self.refusals.since) >= 1_000_000 {
-            self.refusals.since = now;
-            self.refusals.in_second = 0;
-        }
-        self.refusals.in_second += 1;
-        if self.refusals.in_second <= MAX_REFUSALS_PER_S {
+        if self.refusals.answered.count(now, 1_000_000) <= MAX_REFUSALS_PER_S {
             let mut refusal = Refusal {
                 message_type,
                 command_type: 0,

@@ -5,7 +5,7 @@
 //! does that. What is kept beside the seat is what the peer is known to hold, see [`crate::replication`].
 
 use crate::replication::LinkKey;
-use crate::types::{PeerId, Time};
+use crate::types::{PeerId, Tick, Time};
 use crate::wire::codes::DisconnectCode;
 
 use super::super::closing::Closing;
@@ -51,7 +51,7 @@ pub(super) struct Parked {
 pub(super) struct Claim {
     pub peer: PeerId,
     pub token: TokenHash,
-    pub last_tick: crate::types::Tick,
+    pub last_tick: Tick,
 }
 
 impl Seat {
@@ -91,12 +91,7 @@ pub(super) const fn key_of(peer: PeerId) -> LinkKey {
 
 impl Common {
     /// The seat that a token finds, for the key that it was given to.
-    pub(super) fn claim(
-        &self,
-        token: &[u8],
-        key: &[u8; 32],
-        last_tick: crate::types::Tick,
-    ) -> Result<Claim, Closing> {
+    pub(super) fn claim(&self, token: &[u8], key: &[u8; 32], last_tick: Tick) -> Result<Claim, Closing> {
         let token = sha256(token);
         let found = self.slots.iter().find(|(_, seat)| seat.member.is_some() && seat.knows(&token));
         match found {

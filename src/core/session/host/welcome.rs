@@ -11,7 +11,7 @@ use crate::wire::message::{
 };
 
 use super::super::closing::Closing;
-use super::super::handshake::{Gate, Grant, answer_hello_in, check_confirm, check_proof};
+use super::super::handshake::{Gate, Grant, answer_hello, check_confirm, check_proof};
 use super::super::heart::Heart;
 use super::super::io::{HostEvent, PeerInfo};
 use super::link::{HostLink, Stage};
@@ -50,7 +50,7 @@ impl HostLink {
         let nonce = common.entropy.draw();
         let binding = binding.for_transcript(common.mutants);
         let (offer, acknowledge) =
-            answer_hello_in(epoch, &common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
+            answer_hello(epoch, &common.terms, &common.schema, raw.body, &hello, &binding, nonce)?;
         if offer.needs_manifest && common.manifest.is_none() {
             let detail = "The components differ, and those of the host are too many to be told";
             return Err(Closing::because(DisconnectCode::SchemaMismatch, detail));

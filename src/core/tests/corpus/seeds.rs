@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use theta_core::wire::envelope::{self, PacketHeader};
 use theta_core::wire::message::AcknowledgeCore;
@@ -130,33 +132,19 @@ fn texts(seeds: &mut Vec<Seed>) {
     let handshake = list("wire/handshake.json").remove(0).2;
     let ticket = unhex(handshake["member_ticket"].as_str().expect("text"));
     let pins = "A".repeat(43);
-    let text = format!("theta://[::1]:4433/{pins}#{pins}.{}", base64(&ticket));
+    let text = format!("theta://[::1]:4433/{pins}#{pins}.{}", URL_SAFE_NO_PAD.encode(&ticket));
     seeds.push(("ticket", "member".into(), ticket));
     seeds.push(("ticket", "text".into(), text.into_bytes()));
     let core = AcknowledgeCore::decode(&unhex(handshake["core"].as_str().expect("text"))).expect("a core");
     seeds.push(("genesis", "full".into(), core.genesis));
     let invite = unhex(handshake["invite"].as_str().expect("text"));
-    let text = format!("theta://host:1/{pins}#{pins}.invite.{}", base64(&invite));
+    let text = format!("theta://host:1/{pins}#{pins}.invite.{}", URL_SAFE_NO_PAD.encode(&invite));
     seeds.push(("ticket", "invite".into(), text.into_bytes()));
     for (name, bytes, _) in list("wire/admission.json") {
         seeds.push(("admission", name, bytes));
     }
     let golden = vectors("rows/session.json");
     seeds.push(("manifest", "rows".into(), golden["manifest"].to_string().into_bytes()));
-}
-
-/// Unpadded base64url.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits =
-            group.iter().enumerate().fold(0u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
-        for digit in 0..=group.len() {
-            text.push(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize] as char);
-        }
-    }
-    text
 }
 
 /// What a lane takes in this program, by message type.

@@ -1,5 +1,6 @@
 //! A host made by hand in front of a real peer machine: it answers the handshake as the page says, or as a test wants.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use theta_core::session::handshake::{HostTerms, Offer, answer_hello};
@@ -11,8 +12,8 @@ use theta_core::types::{Lane, PeerId, Tick, Time};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::envelope::{self, PacketHeader};
 use theta_core::wire::message::{
-    AcknowledgeCore, Admitted, BindingKind, Message, Role, SessionAcknowledge, SessionControl, SessionHello,
-    Version,
+    AcknowledgeCore, Admitted, BindingKind, ComponentDelta, DeltaMode, Message, Role, SessionAcknowledge,
+    SessionControl, SessionHello, Version,
 };
 
 use super::venue::{
@@ -128,7 +129,8 @@ impl Impostor {
     /// What the host remembers, and the acknowledgement it would send.
     pub fn answer(&self) -> (Offer, SessionAcknowledge) {
         let (bytes, hello) = self.hello();
-        answer_hello(&self.terms, &schema(), &bytes, &hello, &self.bound, [0x44; 32]).expect("a right hello")
+        answer_hello(1, &self.terms, &schema(), &bytes, &hello, &self.bound, [0x44; 32])
+            .expect("a right hello")
     }
 
     /// An acknowledgement whose core was changed before it was signed.
@@ -211,4 +213,19 @@ impl Impostor {
             assert!(hello, "it said more than hello");
         }
     }
+}
+
+/// One part of a tick, with whatever inside.
+pub fn delta_message(tick: Tick, part: u16, part_count: u16, payload: Cow<'_, [u8]>) -> Message<'_> {
+    Message::ComponentDelta(ComponentDelta {
+        tick,
+        log_term: 1,
+        log_index: 0,
+        mode: DeltaMode::Ack,
+        last_input_tick: Tick::ZERO,
+        input_speed_hint: 0,
+        part,
+        part_count,
+        payload,
+    })
 }

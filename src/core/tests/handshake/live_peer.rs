@@ -12,12 +12,12 @@ use theta_core::types::{Lane, PeerId, Tick};
 use theta_core::wire::codes::DisconnectCode;
 use theta_core::wire::envelope::PacketHeader;
 use theta_core::wire::message::{
-    Admitted, ArchetypeDefinition, ComponentDelta, DeltaMode, HashDetailsRequest, Heartbeat, Message, Role,
-    SessionControl, SnapshotReason, WorldSnapshot,
+    Admitted, ArchetypeDefinition, HashDetailsRequest, Heartbeat, Message, Role, SessionControl,
+    SnapshotReason, WorldSnapshot,
 };
 use theta_core::world::{SpawnDesc, World, WorldLimits};
 
-use super::impostor::Impostor;
+use super::impostor::{Impostor, delta_message};
 use super::venue::{Arrival, packet, person, reseal, schema};
 
 /// A guest with the world of tick 1, and the host's means to say more of it.
@@ -25,20 +25,6 @@ struct Scene {
     impostor: Impostor,
     replication: HostReplication,
     world: World,
-}
-
-fn delta_message(tick: Tick, part: u16, part_count: u16, payload: Vec<u8>) -> Message<'static> {
-    Message::ComponentDelta(ComponentDelta {
-        tick,
-        log_term: 1,
-        log_index: 0,
-        mode: DeltaMode::Ack,
-        last_input_tick: Tick::ZERO,
-        input_speed_hint: 0,
-        part,
-        part_count,
-        payload: payload.into(),
-    })
 }
 
 const LINK: LinkKey = LinkKey(1);
@@ -100,7 +86,7 @@ impl Scene {
         self.replication.ingest(&self.world.seal(Tick(tick)).expect("seals"));
         let built = self.replication.build(LINK, 1000);
         let [part] = &built.parts[..] else { panic!("one part") };
-        delta_message(built.tick, part.index, part.count, part.payload.clone())
+        delta_message(built.tick, part.index, part.count, part.payload.clone().into())
     }
 
     fn frames(&self) -> Vec<Tick> {
@@ -209,7 +195,7 @@ fn a_delta_that_contradicts_itself_ends_the_session() {
     let payloads: [&[u8]; 3] = [&[0xff; 40], &[1, 0], &[0; 9]];
     for payload in payloads {
         let mut scene = Scene::new();
-        scene.impostor.say(Lane::State, &delta_message(Tick(2), 0, 1, payload.to_vec()));
+        scene.impostor.say(Lane::State, &delta_message(Tick(2), 0, 1, payload.into()));
         scene.assert_ended(DisconnectCode::BadMessage);
     }
 }
