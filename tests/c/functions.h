@@ -1,7 +1,9 @@
-/* The table of misuse.c: every function of the header with correct arguments, in the header's order by noun. A function
+/* The table of misuse.c: every function of both headers with correct arguments, in the header's order by noun. A function
    that is missing here, or whose arguments changed, fails the test. */
 #ifndef THETA_TESTS_FUNCTIONS_H
 #define THETA_TESTS_FUNCTIONS_H
+
+#include <theta/theta_experimental.h>
 
 #include "call.h"
 
@@ -27,6 +29,7 @@ static theta_spawn_desc spawn_desc = THETA_SPAWN_DESC_INIT;
 static theta_ticket_desc ticket_desc = THETA_TICKET_DESC_INIT;
 static theta_invite_desc invite_desc = THETA_INVITE_DESC_INIT;
 static theta_input input = THETA_INPUT_INIT;
+static thetax_link_conditions conditions = THETAX_LINK_CONDITIONS_INIT; /* a good network */
 static const void *spawn_values[1];
 static const uint8_t key[32] = {7};
 static body body_row;
@@ -192,6 +195,12 @@ static const function table[] = {
         A_OUT(theta_input)),
     ROW(theta_session_sample, 0, NULL, NULL, A_JOINED, {.rule = NUMBER, .source = &component}, A_NUMBER(0),
         A_IDS(&entity), A_COUNT, A_REAL, A_ROWS_OUT(body), A_STRIDE(body), A_CODES_OUT),
+
+    /* Last: what the host finds it repairs while the other functions' tests are over. */
+    ROW(thetax_runtime_condition_links, 0, NULL, NULL, A_RUNTIME, A_IN(thetax_link_conditions, &conditions)),
+    /* Which fields there are, experimental.c asks. */
+    ROW(thetax_session_plant_divergence, 0, until_live, NULL, A_JOINED, {.rule = NUMBER, .source = &component},
+        A_NUMBER(4)),
 };
 #define ROWS_OF_TABLE (sizeof table / sizeof table[0])
 
@@ -268,6 +277,13 @@ static const field fields[] = {
     FIELD_FLAGS(theta_input, right.flags, THETA_POSE_VALID | THETA_POSE_TRACKED),
     FIELD_NUMBER(theta_input, tail_length, 65, THETA_E_RANGE),
     FIELD_NUMBER(theta_input, tail_length, UINT32_MAX, THETA_E_RANGE),
+
+    FIELD_NUMBER(thetax_link_conditions, loss_ppm, 1000001, THETA_E_RANGE),
+    FIELD_NUMBER(thetax_link_conditions, loss_ppm, UINT32_MAX, THETA_E_RANGE),
+    FIELD_NUMBER(thetax_link_conditions, latency_us, 10000001, THETA_E_RANGE),
+    FIELD_NUMBER(thetax_link_conditions, latency_us, UINT32_MAX, THETA_E_RANGE),
+    FIELD_NUMBER(thetax_link_conditions, jitter_us, 10000001, THETA_E_RANGE),
+    FIELD_NUMBER(thetax_link_conditions, jitter_us, UINT32_MAX, THETA_E_RANGE),
 };
 #define FIELDS_OF_TABLE (sizeof fields / sizeof fields[0])
 

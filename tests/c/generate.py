@@ -3,9 +3,10 @@
 
     generate.py ROOT OUT
 
-functions.inc  one trampoline per function, and FUNCTION(name, "shape", class)
+functions.inc  one trampoline per function of both headers, and FUNCTION(name, "shape", class)
 layout.inc     STRUCT, FIELD and CONSTANT of abi/theta.abi.json
-growth.inc     GROWS(name, first size) and RESERVED(name, field): structs that may grow
+growth.inc     GROWS(name, first size) and RESERVED(name, field): structs that may grow. Those of the experimental header
+               have no first version to keep: it is the one that they have
 basis.inc      the columns of tests/vectors/basis.json
 
 A function's shape has a letter for each argument: R G S W F are handles (runtime, reGistry, session, write, frame),
@@ -25,7 +26,7 @@ def argument(text):
     kind = re.sub(r"\s*\w+$", "", text).strip()
     if kind.endswith("*"):
         return ("i" if kind.startswith("const") else "o"), f"({kind})v[%d].p"
-    handle = re.fullmatch(r"struct theta_(\w+)", kind)
+    handle = re.fullmatch(r"(?:struct )?theta_(\w+)", kind)
     if handle:
         return HANDLES[handle[1]], f"{handle[1]}_of(v[%d].u)"
     if kind == "double":
@@ -35,7 +36,7 @@ def argument(text):
 
 def functions(header):
     text = re.sub(r"/\*(?!\*).*?\*/", "", header, flags=re.S)
-    pattern = r"/\*\*((?:(?!\*/).)*)\*/\s*^THETA_API\s+([^;(]*?)\b(theta_\w+)\(([^;]*)\);"
+    pattern = r"/\*\*((?:(?!\*/).)*)\*/\s*^THETA_API\s+([^;(]*?)\b(thetax?_\w+)\(([^;]*)\);"
     for comment, result, name, parameters in re.findall(pattern, text, flags=re.M | re.S):
         parameters = [" ".join(p.split()) for p in parameters.split(",") if p.strip() not in ("", "void")]
         classes = re.findall(r"\[(any|serial|init)\]", comment)
@@ -56,7 +57,8 @@ def float_row(values):
 def main():
     root, out = sys.argv[1:]
     read = lambda path: open(f"{root}/{path}", encoding="utf-8").read()
-    lines = list(functions(read("include/theta/theta.h")))
+    experimental = read("include/theta/theta_experimental.h")
+    lines = list(functions(read("include/theta/theta.h"))) + list(functions(experimental))
     # A file that is included twice: once for the trampolines, once for the table.
     with open(f"{out}/functions.inc", "w", encoding="utf-8") as file:
         file.writelines(lines)
@@ -76,6 +78,10 @@ def main():
                 for f in s["fields"]:
                     if f["name"].startswith("reserved"):
                         file.write(f"RESERVED({s['name']}, {f['name']})\n")
+        for body, name in re.findall(r"^typedef struct \w+ \{(.*?)^\} (thetax_\w+);", experimental, flags=re.M | re.S):
+            if "uint32_t struct_size;" in body:
+                file.write(f"GROWS({name}, sizeof({name}))\n")
+                file.writelines(f"RESERVED({name}, {field})\n" for field in re.findall(r"\b(reserved\w*)(?:\[\w+\])?;", body))
 
     poses = json.loads(read("tests/vectors/basis.json"))["poses"]
     with open(f"{out}/basis.inc", "w", encoding="utf-8") as file:

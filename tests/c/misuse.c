@@ -1,11 +1,11 @@
-/* Every function of the header against everything a caller can get wrong in one argument: handles that are zero, stale,
+/* Every function of the headers against everything a caller can get wrong in one argument: handles that are zero, stale,
    forged, of another kind, of another runtime, of the other role or of a runtime that is gone; addresses that are null
    or not aligned; structs and elements that are too short or too long, or say more than this library knows; text that is
    not UTF-8; counts beyond every limit; numbers that are none.
 
    Each must give its own status and a last error with code, function and sentence, leave all memory of the caller
    untouched, and do nothing: the correct calls between go on working. functions.h has one row per function, and
-   functions.inc, which is made from the header, says whether a row is missing. */
+   functions.inc, which is made from the headers, says whether a row is missing. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -503,7 +503,7 @@ static void argument_rules(size_t at) {
   }
 }
 
-/* Every function of the header has its row with its arguments in the header's order; and there is no row of something
+/* Every function of the headers has its row with its arguments in the header's order; and there is no row of something
    else. */
 static void table_is_complete(void) {
   static const char *const letters = "?RGSWF";

@@ -5,8 +5,8 @@
 #
 # Environment: THETA_LIBRARY_DIR (default target/debug), THETA_INCLUDE_DIR (include), THETA_BUILD_DIR (scratch), CC, CXX.
 # THETA_PANICS_DIR: a library built with the feature test-panics; without it the test of panics is left out.
-# THETA_MEMORY: `short` runs `programs` under the address and undefined-behaviour sanitizers and one of them under
-# valgrind, `long` all of them under both.
+# THETA_MEMORY: `short` runs every program under the address and undefined-behaviour sanitizers as well and one of them
+# under valgrind, `long` all of them under both.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -80,7 +80,7 @@ compile() { # compile COMPILER NAME SOURCE FLAGS..: says whether it did
   fi
 }
 
-functions() { grep -oE '\btheta_[a-z0-9_]+\(' "$header" | tr -d '(' | sort -u; }
+functions() { grep -ohE '\bthetax?_[a-z0-9_]+\(' "$header" "$experimental" | tr -d '(' | sort -u; }
 # Each function and the thread class that ends its comment.
 classes() {
   awk '
@@ -90,21 +90,20 @@ classes() {
     declared && match($0, /thetax?_[a-z0-9_]+\(/) { declared = 0; print substr($0, RSTART, RLENGTH - 1), class }
   ' "$header" "$experimental"
 }
-python3 "$here/generate.py" "$root" "$build"
+check "what the tests include is made from the headers" python3 "$here/generate.py" "$root" "$build"
 listed=$(grep -cE '^(FUNCTION|PLAIN)\(' "$build/functions.inc")
-check "$listed of the header's functions are in functions.inc" [ "$listed" -eq "$(functions | wc -l)" ]
+check "$listed of the headers' functions are in functions.inc" [ "$listed" -eq "$(functions | wc -l)" ]
 # The fenced C block of each page, as a program.
 example_of() { awk '/^```/ { inside = ($0 == "```c"); next } inside' "$1"; }
 example_of "$root/docs/c-api.md" >"$build/example.c"
 example_of "$root/README.md" >"$build/readme.c"
 
 # Exactly the headers' functions leave the library: no data, nobody else's symbols.
-all_functions() { grep -ohE '\bthetax?_[a-z0-9_]+\(' "$header" "$experimental" | tr -d '(' | sort -u; }
 exported=$(nm -D --defined-only "$library/libtheta_sdk.so" | awk '{print $2, $3}' | sed 's/@.*//' | sort)
-if [ "$exported" = "$(all_functions | sed 's/^/T /' | sort)" ]; then
+if [ "$exported" = "$(functions | sed 's/^/T /' | sort)" ]; then
   result OK "exports"
 else
-  result BAD "exports differ from the headers: $(diff <(all_functions | sed 's/^/T /' | sort) <(echo "$exported") | grep '^[<>]' | head -n 10)"
+  result BAD "exports differ from the headers: $(diff <(functions | sed 's/^/T /' | sort) <(echo "$exported") | grep '^[<>]' | head -n 10)"
 fi
 if command -v readelf >/dev/null; then
   found=$(readelf -d "$library/libtheta_sdk.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
@@ -117,8 +116,8 @@ compile "$cc" header_c99 "$here/header.c" -std=c99 && run header_c99
 compile "$cxx" header_cxx11 "$here/header.c" -x c++ -std=c++11 && run header_cxx11
 compile "$cc" layout "$here/layout.c" -std=c99 && run layout
 posix=(-std=c99 -D_POSIX_C_SOURCE=200809L)
-programs=(misuse session threads door experimental)
-for name in "${programs[@]}" builds codec idle; do
+programs=(misuse session threads door experimental builds codec idle)
+for name in "${programs[@]}"; do
   compile "$cc" "$name" "$here/$name.c" "${posix[@]}" && run "$name"
 done
 # Opens the library by name, so that it is linked to none.
