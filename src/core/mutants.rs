@@ -20,6 +20,46 @@ pub enum Mutant {
     ForgetFieldMaskBit,
     /// The peer applies a delta to the state it has, whatever the delta's baseline.
     AcceptStaleDelta,
+    /// A datagram that comes twice is acted on twice.
+    SkipReplayWindow,
+    /// A packet whose CRC is wrong is acted on.
+    SkipCrc,
+    /// A reliable lane goes on behind a hole.
+    AcceptLaneHole,
+    /// Datagrams go out that are larger than the path takes.
+    IgnoreDatagramLimit,
+    /// The host acts on messages that the sender's role forbids.
+    SkipRoleCheck,
+    /// The host never parts with who goes on saying what its role forbids.
+    TolerateForbidden,
+    /// The host believes an acknowledgement of what it never sent.
+    AcceptAckOfNeverSent,
+    /// The host confirms an older tick after a newer one.
+    ConfirmBackwards,
+    /// The host takes every reported hash for its own.
+    SkipHashComparison,
+    /// The host hands input to the application that it has handed over before.
+    RepeatInput,
+    /// The host tells nobody who joined.
+    LoseRosterNews,
+    /// The host says that it throws somebody out, and does not.
+    KickWithoutClose,
+    /// A silent link is never given up.
+    NeverIdle,
+    /// The host lets any number of links wait in their handshake.
+    HalfOpenWithoutLimit,
+    /// The peer acknowledges a repair and does not apply it.
+    SkipRepair,
+    /// The peer shows a snapshot of which it applied the first half.
+    ApplyHalfSnapshot,
+    /// The peer tells of each spawn twice.
+    SpawnTwice,
+    /// The peer does not tell that an entity has another owner.
+    DropOwnerChange,
+    /// The peer leaves the newest chunk out of the hash it reports.
+    FoldLeavesOutChunk,
+    /// The peer takes no notice of when the host sealed which tick.
+    IgnoreClockAnchor,
     /// The peer believes any host signature.
     SkipHostSignature,
     /// The peer believes any host certificate.
@@ -61,6 +101,26 @@ impl Mutant {
         Self::TruncateChunk,
         Self::ForgetFieldMaskBit,
         Self::AcceptStaleDelta,
+        Self::SkipReplayWindow,
+        Self::SkipCrc,
+        Self::AcceptLaneHole,
+        Self::IgnoreDatagramLimit,
+        Self::SkipRoleCheck,
+        Self::TolerateForbidden,
+        Self::AcceptAckOfNeverSent,
+        Self::ConfirmBackwards,
+        Self::SkipHashComparison,
+        Self::RepeatInput,
+        Self::LoseRosterNews,
+        Self::KickWithoutClose,
+        Self::NeverIdle,
+        Self::HalfOpenWithoutLimit,
+        Self::SkipRepair,
+        Self::ApplyHalfSnapshot,
+        Self::SpawnTwice,
+        Self::DropOwnerChange,
+        Self::FoldLeavesOutChunk,
+        Self::IgnoreClockAnchor,
         Self::SkipHostSignature,
         Self::SkipHostCertificate,
         Self::SkipClientSignature,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::schema::entity_field;
 use crate::types::{ChunkId, EntityId, PeerId, Tick};
 use crate::world::{Chunk, Frame, RowRef};
 
@@ -66,8 +67,16 @@ pub fn difference(old: &Frame, new: &Frame) -> Vec<Lifecycle> {
         old.chunks.iter().map(|chunk| (chunk.id, chunk)).collect();
     let new_chunks: BTreeMap<ChunkId, &Arc<Chunk>> =
         new.chunks.iter().map(|chunk| (chunk.id, chunk)).collect();
+    // Versions share what did not change: most ticks move values, and neither rows nor owners nor parents.
     let touched = |chunk: &&Arc<Chunk>, others: &BTreeMap<ChunkId, &Arc<Chunk>>| {
-        others.get(&chunk.id).is_none_or(|other| !Arc::ptr_eq(chunk, other))
+        others.get(&chunk.id).is_none_or(|other| {
+            let shares = |column: usize| Arc::ptr_eq(&chunk.columns[column], &other.columns[column]);
+            let is_same = chunk.occupancy == other.occupancy
+                && Arc::ptr_eq(&chunk.entities, &other.entities)
+                && shares(entity_field::OWNER)
+                && shares(entity_field::PARENT);
+            !is_same
+        })
     };
     let before = rows(old.chunks.iter().filter(|chunk| touched(chunk, &new_chunks)));
     let after = rows(new.chunks.iter().filter(|chunk| touched(chunk, &old_chunks)));

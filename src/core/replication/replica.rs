@@ -167,8 +167,14 @@ impl Replica {
         &mut self,
         tick: Tick,
         is_repair: bool,
-        chunks: Vec<Arc<Chunk>>,
+        mut chunks: Vec<Arc<Chunk>>,
     ) -> Result<(), ReplicationError> {
+        if is_repair && self.mutants.active(Mutant::SkipRepair) {
+            return Ok(());
+        }
+        if self.mutants.active(Mutant::ApplyHalfSnapshot) {
+            chunks.truncate(chunks.len() / 2);
+        }
         if is_repair {
             self.check_growth(&chunks)?;
         } else {
@@ -428,7 +434,15 @@ impl Replica {
         let frame = Arc::new(Frame::new(tick, chunks.cloned().collect()));
         let empty = Frame::empty(Tick::ZERO);
         let before = self.frames.back().map_or(&empty, |frame| &**frame);
-        self.events.extend(lifecycle::difference(before, &frame));
+        let mut changes = lifecycle::difference(before, &frame);
+        if self.mutants.active(Mutant::DropOwnerChange) {
+            changes.retain(|change| !matches!(change, Lifecycle::OwnerChanged { .. }));
+        }
+        if self.mutants.active(Mutant::SpawnTwice) {
+            let spawns = changes.iter().filter(|change| matches!(change, Lifecycle::Spawned { .. }));
+            changes.extend(spawns.copied().collect::<Vec<_>>());
+        }
+        self.events.extend(changes);
         self.frames.push_back(Arc::clone(&frame));
         while self.frames.len() > self.limits.frames {
             self.frames.pop_front();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::closing::Closing;
 use super::io::LinkOutput;
 use super::lanes::{IncomingLanes, Place};
-use crate::mutants::Mutants;
+use crate::mutants::{Mutant, Mutants};
 use crate::types::Lane;
 use crate::wire::WireError;
 use crate::wire::codes::DisconnectCode;
@@ -67,6 +67,7 @@ pub struct Courier {
     packet: PacketBuilder,
     counters: PacketCounters,
     closed: bool,
+    mutants: Mutants,
 }
 
 impl core::fmt::Debug for Courier {
@@ -99,6 +100,7 @@ impl Courier {
             packet: PacketBuilder::new(MAX_PACKET_BYTES),
             counters: PacketCounters::default(),
             closed: false,
+            mutants: Mutants::NONE,
         }
     }
 
@@ -115,6 +117,9 @@ impl Courier {
 
     /// What the path takes now.
     pub fn set_max_datagram_bytes(&mut self, bytes: usize) {
+        if self.mutants.active(Mutant::IgnoreDatagramLimit) {
+            return;
+        }
         self.max_datagram_bytes = bytes.min(MAX_DATAGRAM_BYTES);
     }
 
@@ -185,6 +190,7 @@ impl Courier {
 
     /// Plants a bug, where the build has any.
     pub fn set_mutants(&mut self, mutants: Mutants) {
+        self.mutants = mutants;
         self.incoming.mutants = mutants;
     }
 
@@ -282,7 +288,7 @@ impl Courier {
             Some(compressor) if self.compression_agreed => Some(&mut **compressor as &mut dyn Compressor),
             _ => None,
         };
-        let opened = envelope::open(bytes, compressor, scratch).and_then(|packet| {
+        let opened = envelope::open_as(bytes, compressor, scratch, self.mutants).and_then(|packet| {
             // Neither is among the capabilities of this build, so neither can have been granted.
             let unagreed = packet.header().end_to_end || packet.header().trace.is_some();
             if unagreed { Err(WireError::BadFlags(bytes[3])) } else { Ok(packet) }

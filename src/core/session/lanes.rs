@@ -135,16 +135,19 @@ impl IncomingLanes {
             if epoch != known.epoch {
                 return foreign();
             }
-            if sequence != known.newest.wrapping_add(1) {
+            if sequence != known.newest.wrapping_add(1) && !self.mutants.active(Mutant::AcceptLaneHole) {
                 let detail = format!("sequence {sequence} after {}", known.newest);
                 return Err(Closing::because(DisconnectCode::BadEnvelope, detail));
             }
         } else if epoch < known.epoch && !self.mutants.active(Mutant::AcceptOldEpoch) {
             let is_before = epoch.checked_add(1) == Some(known.epoch);
             let Some(window) = known.before.as_mut().filter(|_| is_before) else { return foreign() };
-            let is_new = window.accept(sequence) == Freshness::New;
+            let is_new =
+                window.accept(sequence) == Freshness::New || self.mutants.active(Mutant::SkipReplayWindow);
             return Ok(if is_new { Place::New } else { Place::Replayed });
-        } else if known.window.accept(sequence) != Freshness::New {
+        } else if known.window.accept(sequence) != Freshness::New
+            && !self.mutants.active(Mutant::SkipReplayWindow)
+        {
             return Ok(Place::Replayed);
         }
         known.received = known.received.wrapping_add(1);
@@ -158,7 +161,7 @@ impl IncomingLanes {
     /// This link's epochs of now: the newest, the one before it, and the one that the other end may begin. What waits in
     /// a reliable lane may be older; it cannot come twice.
     fn is_of_now(&self, lane: Lane, epoch: u16) -> bool {
-        if self.mutants.active(Mutant::AcceptOldEpoch) && epoch != 0 && epoch < self.newest {
+        if self.mutants.active(Mutant::AcceptOldEpoch) && epoch < self.newest {
             return true;
         }
         let follows = self.is_led && self.newest != 0 && self.newest.checked_add(1) == Some(epoch);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::versions;
 use crate::replication::Lifecycle;
 use crate::schema::Schema;
-use crate::types::{EntityId, Tick};
+use crate::types::{EntityId, PeerId, Tick};
 use crate::world::Frame;
 
 /// Host frames kept for comparison: longer than any packet of a live link can be under way.
@@ -39,11 +39,10 @@ impl Truth {
         }
     }
 
-    /// The host's frame of a tick.
+    /// The host's frame of a tick. A host that paused has none of the ticks between.
     #[must_use]
     pub fn at(&self, tick: Tick) -> Option<&Arc<Frame>> {
-        let first = self.frames.front()?.tick;
-        self.frames.get(tick.0.checked_sub(first.0)? as usize)
+        self.frames.binary_search_by_key(&tick, |frame| frame.tick).ok().map(|at| &self.frames[at])
     }
 }
 
@@ -52,8 +51,11 @@ impl Truth {
 pub struct PeerChecker {
     newest: Tick,
     frames: u64,
-    alive: BTreeSet<EntityId>,
+    /// Who is there, and whose it is.
+    alive: BTreeMap<EntityId, PeerId>,
     confirmed: Tick,
+    /// Ticks that were shown other than the host has them.
+    differing: BTreeSet<Tick>,
     /// Frames may differ: a corruption was injected and has not been repaired yet.
     pub corrupted: bool,
 }
@@ -74,18 +76,23 @@ impl PeerChecker {
     /// A lifecycle event: each entity comes once and goes once.
     pub fn on_lifecycle(&mut self, event: &Lifecycle) -> Result<(), String> {
         match event {
-            Lifecycle::Spawned { entity, .. } => {
-                if !self.alive.insert(*entity) {
+            Lifecycle::Spawned { entity, owner, .. } => {
+                if self.alive.insert(*entity, *owner).is_some() {
                     return Err(format!("{entity:?} spawned twice"));
                 }
             }
             Lifecycle::Despawned { entity, .. } => {
-                if !self.alive.remove(entity) {
+                if self.alive.remove(entity).is_none() {
                     return Err(format!("{entity:?} despawned without being there"));
                 }
             }
-            Lifecycle::OwnerChanged { entity, .. } | Lifecycle::ParentChanged { entity, .. } => {
-                if !self.alive.contains(entity) {
+            Lifecycle::OwnerChanged { entity, from, to, .. } => {
+                if self.alive.insert(*entity, *to) != Some(*from) {
+                    return Err(format!("{entity:?} went from {from:?} to {to:?}, and was not {from:?}'s"));
+                }
+            }
+            Lifecycle::ParentChanged { entity, .. } => {
+                if !self.alive.contains_key(entity) {
                     return Err(format!("{entity:?} changed without being there"));
                 }
             }
@@ -110,19 +117,21 @@ impl PeerChecker {
         let Some(host) = truth.at(frame.tick) else {
             return Err(format!("{} was never sealed", frame.tick));
         };
-        if self.corrupted {
+        let is_equal = frame.fold() == host.fold();
+        if self.corrupted && !is_equal {
+            self.differing.insert(frame.tick);
             return Ok(());
         }
         if shown.hash() != schema.hash() {
-            let is_due = frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) || frame.fold() != host.fold();
+            let is_due = frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) || !is_equal;
             let found = if is_due { versions::compare(host, schema, frame, shown) } else { None };
             return match found {
                 Some(difference) => Err(format!("{}: in another build, {difference}", frame.tick)),
-                None if frame.fold() != host.fold() => Err(format!("{}: another fold", frame.tick)),
+                None if !is_equal => Err(format!("{}: another fold", frame.tick)),
                 None => Ok(()),
             };
         }
-        if frame.fold() != host.fold() {
+        if !is_equal {
             return Err(format!("{}: {}", frame.tick, first_difference(host, frame, schema)));
         }
         if frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) {
@@ -137,7 +146,16 @@ impl PeerChecker {
     /// After the events of a frame: who was announced is who is there.
     pub fn check_roster(&self, frame: &Frame) -> Result<(), String> {
         if self.alive.len() == frame.entity_count() {
-            return Ok(());
+            if !frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) {
+                return Ok(());
+            }
+            let stranger = frame
+                .rows()
+                .map(|row| row.info())
+                .find(|row| self.alive.get(&row.entity) != Some(&row.owner));
+            return stranger.map_or(Ok(()), |row| {
+                Err(format!("{}: {:?} is {:?}'s, and nobody was told", frame.tick, row.entity, row.owner))
+            });
         }
         Err(format!(
             "{}: {} entities announced, {} there",
@@ -153,7 +171,16 @@ impl PeerChecker {
             return Err(format!("confirmed {tick} after {}", self.confirmed));
         }
         self.confirmed = tick;
+        if self.differing.contains(&tick) {
+            return Err(format!("{tick} was confirmed, and differs"));
+        }
         Ok(())
+    }
+
+    /// True when the newest frame is not what the host has.
+    #[must_use]
+    pub fn differs_now(&self) -> bool {
+        self.differing.contains(&self.newest)
     }
 
     /// The newest confirmed tick.

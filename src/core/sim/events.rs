@@ -14,13 +14,19 @@ impl Simulation {
         self.players.iter().position(|player| player.slot == Some(slot))
     }
 
+    /// The slot's link is one that this player has opened.
+    fn came_itself(&self, index: usize, slot: PeerId) -> bool {
+        self.players[index].links.iter().any(|link| self.host.peer_of(*link) == Some(slot))
+    }
+
     pub(super) fn host_event(&mut self, event: HostEvent) {
         match event {
             HostEvent::JoinRequest { info, .. } => {
                 self.count("event join request");
                 // Not at the end: a refused peer comes back after a while, and everybody must be in by then.
                 let is_early = self.tick.0 < self.plan.heal_tick;
-                if is_early && self.rng.chance_ppm(50_000) {
+                let is_honest = !self.is_attackers(info.peer, Some(info.identity_key));
+                if is_early && is_honest && self.rng.chance_ppm(50_000) {
                     let key = info.identity_key;
                     if let Some(player) =
                         self.players.iter_mut().find(|player| player.identity.public_key() == key)
@@ -42,17 +48,26 @@ impl Simulation {
                 let found =
                     self.players.iter().position(|player| player.identity.public_key() == info.identity_key);
                 match found {
+                    // Its own link, or one that was its own until a moment ago.
+                    Some(index) if !self.came_itself(index, info.peer) => {
+                        self.violate(format!("somebody joined under the key of peer {index}"));
+                    }
                     Some(index) if self.players[index].role == info.role => {
-                        self.players[index].slot = Some(info.peer);
-                        self.players[index].checker.corrupted = false;
+                        // On a link that it has left meanwhile it is nobody's place.
+                        if self.host.peer_of(self.players[index].link) == Some(info.peer) {
+                            self.players[index].slot = Some(info.peer);
+                            self.players[index].checker.corrupted = false;
+                            self.players[index].newest_input = 0;
+                        }
                     }
                     Some(_) => self.violate(format!("{:?} joined with role {:?}", info.peer, info.role)),
+                    None if self.is_attackers(info.peer, Some(info.identity_key)) => {}
                     None => self.violate(format!("{:?} joined with a key nobody has", info.peer)),
                 }
             }
             HostEvent::PeerLive(_) => self.count("event peer live"),
             HostEvent::PeerLeft { peer, code, .. } => {
-                self.count(&format!("left {code:?}"));
+                self.count(format!("left {code:?}"));
                 if let Some(index) = self.player_of(peer) {
                     self.players[index].slot = None;
                     // The old link of a peer that crashed and came back ends when the new one proves itself.
@@ -64,11 +79,15 @@ impl Simulation {
             }
             HostEvent::PeerAway { .. } => self.count("event peer away"),
             HostEvent::PeerBack(_) => self.count("event peer back"),
-            HostEvent::HandshakeFailed { code, .. } => self.count(&format!("handshake failed {code:?}")),
-            HostEvent::Input { peer, .. } => {
+            HostEvent::HandshakeFailed { code, .. } => self.count(format!("handshake failed {code:?}")),
+            HostEvent::Input { peer, sample } => {
                 self.count("event input");
                 if let Some(index) = self.player_of(peer) {
                     self.players[index].inputs += 1;
+                    let newest = core::mem::replace(&mut self.players[index].newest_input, sample.buttons);
+                    if sample.buttons <= newest {
+                        self.violate(format!("{peer:?}'s input of {} came after {newest}", sample.buttons));
+                    }
                     if self.players[index].role == Role::Viewer {
                         self.violate("a viewer's input was acted on".into());
                     }
@@ -76,13 +95,14 @@ impl Simulation {
             }
             HostEvent::Diverged { peer, .. } => {
                 self.count("event diverged");
-                if !self.player_of(peer).is_some_and(|index| self.players[index].checker.corrupted) {
+                let is_told = self.player_of(peer).is_some_and(|index| self.players[index].checker.corrupted);
+                if !is_told && !self.is_attackers(peer, None) {
                     self.violate(format!("{peer:?} diverged without injected corruption"));
                 }
             }
             HostEvent::Repaired { peer, .. } => {
                 self.count("event repaired");
-                self.outcome.repairs += 1;
+                self.outcome.repairs += u64::from(!self.is_attackers(peer, None));
                 if let Some(index) = self.player_of(peer) {
                     self.players[index].checker.corrupted = false;
                 }
@@ -127,8 +147,17 @@ impl Simulation {
         event: PeerEvent,
         newest: &mut Option<Arc<crate::world::Frame>>,
     ) -> Result<(), String> {
+        let is_deceived = self.is_deceived(self.players[index].link);
         match event {
-            PeerEvent::StateChanged(state) => self.count(&format!("peer {state:?}")),
+            PeerEvent::StateChanged(state) => {
+                let before = core::mem::replace(&mut self.players[index].state, state);
+                self.count(format!("peer {before:?} -> {state:?}"));
+            }
+            PeerEvent::Admitted { .. } if is_deceived => {
+                if self.sees_through(self.players[index].link) {
+                    return Err("believed somebody who is not the host".into());
+                }
+            }
             PeerEvent::Admitted { role, .. } => {
                 if role != self.players[index].role {
                     return Err(format!("admitted as {role:?}"));
@@ -137,14 +166,26 @@ impl Simulation {
             PeerEvent::SchemaMapped(mapping) => {
                 self.count("event schema mapped");
                 for note in mapping.notes() {
-                    self.count(&format!("mapping {:?}", note.kind));
+                    self.count(format!("mapping {:?}", note.kind));
                 }
             }
             PeerEvent::JoinProgress { .. } => self.count("event join progress"),
-            PeerEvent::PeerJoined(_) => self.count("event roster joined"),
-            PeerEvent::PeerLeft { .. } => self.count("event roster left"),
+            PeerEvent::PeerJoined(info) => {
+                self.count("event roster joined");
+                if !self.players[index].roster.insert(info.peer) && !is_deceived {
+                    return Err(format!("told of {:?} twice", info.peer));
+                }
+            }
+            PeerEvent::PeerLeft { peer, .. } => {
+                self.count("event roster left");
+                if !self.players[index].roster.remove(&peer) && !is_deceived {
+                    return Err(format!("told that {peer:?} left, and of no such member before"));
+                }
+            }
             PeerEvent::PeerAway { .. } => self.count("event roster away"),
             PeerEvent::PeerBack(_) => self.count("event roster back"),
+            // What a lying host shows is its own affair.
+            PeerEvent::Frame(_) | PeerEvent::Lifecycle(_) if is_deceived => {}
             PeerEvent::Frame(frame) => {
                 let schema = self.engine.schema();
                 let Player { checker, schema: shown, .. } = &mut self.players[index];
@@ -155,10 +196,13 @@ impl Simulation {
             PeerEvent::Diverged(_) | PeerEvent::Repaired(_) => self.count("peer repaired"),
             PeerEvent::Refused { .. } => self.count("event refused"),
             PeerEvent::Disconnected { code, reason } => {
-                self.count(&format!("disconnected {code:?}"));
-                if !self.players[index].may_end {
+                self.count(format!("disconnected {code:?}"));
+                let is_turned_away =
+                    code == DisconnectCode::TooManyHandshakes && self.now < self.besieged_until;
+                if !self.players[index].may_end && !is_turned_away {
                     return Err(format!("disconnected without a cause: {code:?}, {reason}"));
                 }
+                self.leave_impostor(self.players[index].link, Some(code));
                 self.end_session(index);
             }
         }

@@ -3,19 +3,26 @@
 use std::sync::Arc;
 
 use super::checker::PeerChecker;
-use super::network::{Conditions, End};
-use super::plan::TICK_US;
+use super::network::{Arrival, Conditions, End, Fault, Lanes};
+use super::plan::{Moment, TICK_US};
 use super::run::{HEALED, Simulation, UNIX_S};
 use crate::session::admission::{AdmissionChange, Invite, InviteKey};
 use crate::session::handshake::{ClientTerms, Floors, supported_capabilities};
 use crate::session::keys::{PublicKey, sha256};
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
-use crate::session::{Binding, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
+use crate::session::{Binding, Host, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
 use crate::types::{Tick, Time};
+use crate::wire::limits::MAX_DATAGRAM_BYTES;
 use crate::wire::message::{BindingKind, Capability, Role, WireEnum};
 
 /// How long a peer that lost its session waits before it joins again.
 const REJOIN_DELAY_TICKS: u32 = 45;
+/// How long a player may stay away whose program has crashed: longer than a host takes to give its link up.
+const LONGEST_ABSENCE_TICKS: u64 = 900;
+/// No impostor is met so shortly before the network heals: its victim must find its way back.
+const IMPOSTOR_TICKS: u32 = 300;
+/// Nor does the host crash: by silence alone that takes five seconds to notice.
+const HOST_CRASH_TICKS: u32 = 400;
 
 impl Simulation {
     /// The player's session is over on its side; it joins again after a while.
@@ -29,6 +36,7 @@ impl Simulation {
         player.parked.clear();
         // How the host lets go of the old link is no news of the next session.
         player.slot = None;
+        player.roster.clear();
     }
 
     /// With what a player comes: every third with an invite, which it uses again when it comes back.
@@ -83,6 +91,7 @@ impl Simulation {
         #[cfg(feature = "mutants")]
         machine.set_mutant(self.plan.mutant);
         player.link = link;
+        player.links.insert(link);
         player.may_end = false;
         (player.back_at, player.reconnect_at) = (None, None);
         (player.token, player.old_token) = (Vec::new(), Vec::new());
@@ -91,6 +100,9 @@ impl Simulation {
         (player.silent_from, player.silent_until) = (Time(0), Time(0));
         // What came for the old session while it was paused and over belongs to nobody.
         player.parked.clear();
+        player.state = PeerState::Connecting;
+        player.roster.clear();
+        player.datagram_limit = MAX_DATAGRAM_BYTES;
         // Both ends of the simulated link see the same channel.
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
         let opened = |max_datagram_bytes| LinkInput::Opened {
@@ -99,11 +111,17 @@ impl Simulation {
             is_loopback: false,
             source: None,
         };
-        machine.handle(local, opened(1150));
+        machine.handle(local, opened(MAX_DATAGRAM_BYTES));
         player.machine = Some(machine);
-        self.host.handle(self.now, link, opened(1150));
         self.count("incident join");
-        self.count(&format!("build {:?}", self.plan.builds[index]));
+        self.count(format!("build {:?}", self.plan.builds[index]));
+        // Not late: who comes then must be in when the run ends.
+        if self.tick.0 + IMPOSTOR_TICKS < self.plan.heal_tick && self.rng.chance_ppm(self.plan.impostor_ppm) {
+            self.players[index].may_end = true;
+            self.meet_impostor(link, binding);
+        } else {
+            self.host.handle(self.now, link, opened(MAX_DATAGRAM_BYTES));
+        }
         self.drain_host();
         self.drain_player(index);
     }
@@ -114,8 +132,8 @@ impl Simulation {
         if self.tick.0 == self.plan.heal_tick {
             for link in 1..self.next_link {
                 self.network.set_conditions(link, HEALED);
-                self.network.partition(link, End::Host, self.now);
-                self.network.partition(link, End::Peer, self.now);
+                self.network.partition(link, End::Host, Lanes::All, self.now);
+                self.network.partition(link, End::Peer, Lanes::All, self.now);
             }
             for player in &mut self.players {
                 player.paused_until = self.now;
@@ -123,6 +141,11 @@ impl Simulation {
             }
             self.tell_of_lost_links();
         }
+        self.check_limits();
+        if self.now < self.host_paused_until {
+            return;
+        }
+        self.plan_of_the_host();
         for index in 0..self.players.len() {
             let state = self.players[index].machine.as_ref().map(Peer::state);
             if state.is_none_or(|state| state == PeerState::Closed) {
@@ -208,12 +231,17 @@ impl Simulation {
         self.with_player(index, |machine, _| machine.leave("had enough"));
     }
 
-    /// No word, no close: the host must find out by silence.
+    /// No word, no close: the host must find out by silence, unless the player is back before that.
     fn crash(&mut self, index: usize) {
-        self.network.cut(self.players[index].link.0);
+        let link = self.players[index].link;
+        self.cut_link(link);
+        self.leave_impostor(link, None);
         self.players[index].may_end = true;
         self.players[index].machine = None;
         self.end_session(index);
+        let back =
+            self.tick.0 + self.rng.between(u64::from(REJOIN_DELAY_TICKS), LONGEST_ABSENCE_TICKS) as u32;
+        self.players[index].rejoin_at = Tick(back.min(self.plan.heal_tick.max(self.tick.0)));
     }
 
     fn kick(&mut self, index: usize) {
@@ -221,6 +249,9 @@ impl Simulation {
             self.players[index].may_end = true;
             self.host.command(self.now, HostCommand::Kick { peer, reason: "simulated".into() });
             self.drain_host();
+            if self.host.peer_of(self.players[index].link).is_some() {
+                self.violate(format!("{peer:?} was thrown out and has its place"));
+            }
         }
     }
 
@@ -230,24 +261,154 @@ impl Simulation {
         self.players[index].paused_until = self.now.plus_ms(long_ms);
     }
 
-    fn partition(&mut self, index: usize) {
-        let (link, now) = (self.players[index].link, self.now);
-        // What waits behind a partition is sent when it ends, so it must not outlast the bad network.
+    /// What waits behind a partition is sent when it ends, so it must not outlast the bad network.
+    fn part(&mut self, index: usize, ends: &[End], lanes: Lanes) {
         let long_ms = self.rng.between(100, 6000).min(self.until_healed_ms());
-        self.silence(index, long_ms);
-        let ways = self.rng.below(3);
-        if ways != 0 {
-            self.network.partition(link.0, End::Host, now.plus_ms(long_ms));
+        // Heartbeats are on a reliable lane: with datagrams alone gone, nobody falls silent.
+        if lanes != Lanes::Datagrams {
+            self.silence(index, long_ms);
         }
-        if ways != 1 {
-            self.network.partition(link.0, End::Peer, now.plus_ms(long_ms));
+        let (link, until) = (self.players[index].link, self.now.plus_ms(long_ms));
+        for end in ends {
+            self.network.partition(link.0, *end, lanes, until);
         }
+    }
+
+    fn partition(&mut self, index: usize) {
+        self.part(index, &[End::Host, End::Peer], Lanes::All);
+    }
+
+    fn partition_one_way(&mut self, index: usize) {
+        let end = self.either_end();
+        self.part(index, &[end], Lanes::All);
+    }
+
+    fn partition_datagrams(&mut self, index: usize) {
+        let end = self.either_end();
+        self.part(index, &[end], Lanes::Datagrams);
+    }
+
+    fn partition_streams(&mut self, index: usize) {
+        let end = self.either_end();
+        self.part(index, &[end], Lanes::Streams);
+    }
+
+    fn either_end(&mut self) -> End {
+        if self.rng.chance_ppm(500_000) { End::Host } else { End::Peer }
     }
 
     fn limit_datagrams(&mut self, index: usize) {
         let bytes = self.rng.between(600, 1400) as usize;
-        self.host.handle(self.now, self.players[index].link, LinkInput::DatagramLimit(bytes));
+        self.tell_limit(index, bytes);
+    }
+
+    fn tell_limit(&mut self, index: usize, bytes: usize) {
+        let link = self.players[index].link;
+        self.players[index].datagram_limit = bytes.min(MAX_DATAGRAM_BYTES);
+        self.host.handle(self.now, link, LinkInput::DatagramLimit(bytes));
         self.drain_host();
+        let player = &mut self.players[index];
+        let local = player.local(self.now);
+        if let Some(machine) = &mut player.machine {
+            machine.handle(local, LinkInput::DatagramLimit(bytes));
+        }
+        self.drain_player(index);
+    }
+
+    /// The peer comes from another address: a moment of nothing, another way, another limit, the same connection.
+    fn change_address(&mut self, index: usize) {
+        let (link, long_ms) =
+            (self.players[index].link, self.rng.between(20, 800).min(self.until_healed_ms()));
+        self.silence(index, long_ms);
+        let until = self.now.plus_ms(long_ms);
+        for end in [End::Host, End::Peer] {
+            self.network.partition(link.0, end, Lanes::All, until);
+        }
+        let latency_us = self.rng.between(500, 90_000) as u32;
+        self.network.set_conditions(link.0, Conditions { latency_us, ..self.plan.links[index] });
+        let bytes = self.rng.between(1000, 1200) as usize;
+        self.tell_limit(index, bytes);
+    }
+
+    /// The peer's clock is set forward or back. As long as it was set, nothing is heard of it or by it.
+    fn jump_clock(&mut self, index: usize) {
+        let jump_us = self.rng.between(20_000, 2_000_000);
+        self.silence(index, jump_us / 1000);
+        let is_forward = self.rng.chance_ppm(500_000);
+        let player = &mut self.players[index];
+        player.offset_us =
+            if is_forward { player.offset_us + jump_us } else { player.offset_us.saturating_sub(jump_us) };
+    }
+
+    /// A transport that breaks its promise ends the session, whatever it was.
+    fn break_lane(&mut self, index: usize) {
+        let end = self.either_end();
+        let fault = [Fault::LaneLost, Fault::LaneRepeated, Fault::LaneAltered][self.rng.below(3) as usize];
+        self.players[index].may_end = true;
+        self.network.sabotage(self.players[index].link.0, end, fault);
+    }
+
+    /// The host's program stands still: no tick, no packet, and everything at once afterwards.
+    fn pause_host(&mut self, _: usize) {
+        let long_ms = self.rng.between(200, 2500).min(self.until_healed_ms());
+        self.host_paused_until = self.now.plus_ms(long_ms);
+        (0..self.players.len()).for_each(|index| self.silence(index, long_ms));
+        // Whom it has to end, it ends so much later.
+        for attacker in &mut self.attackers {
+            attacker.deadline = attacker.deadline.plus_ms(long_ms);
+        }
+    }
+
+    /// What the plan has for the host, and for all at once.
+    fn plan_of_the_host(&mut self) {
+        if self.plan.storm_tick == Some(self.tick.0) {
+            self.count("incident join storm");
+            for index in 0..self.players.len() {
+                self.leave(index);
+                self.players[index].rejoin_at = self.tick.next();
+            }
+        }
+        let Some((tick, moment)) = self.plan.host_crash else { return };
+        let is_in =
+            |state| self.players.iter().any(|player| player.machine.is_some() && player.state == state);
+        let (is_now, name) = match moment {
+            Moment::Now => (true, "incident host crash"),
+            Moment::Handshake => (is_in(PeerState::Handshake), "incident host crash in a handshake"),
+            Moment::Snapshot => (is_in(PeerState::Joining), "incident host crash in a snapshot"),
+        };
+        let healed = self.tick.0 + HOST_CRASH_TICKS >= self.plan.heal_tick;
+        if self.tick.0 >= tick && is_now && !healed {
+            self.plan.host_crash = None;
+            self.count(name);
+            self.crash_host();
+        }
+    }
+
+    /// The host's process dies and another starts: same document and keys, another session. Sometimes its machine
+    /// says that nobody is there, sometimes nothing does.
+    fn crash_host(&mut self) {
+        let is_silent = self.rng.chance_ppm(500_000);
+        for link in 1..self.next_link {
+            if is_silent {
+                self.network.cut(link);
+            } else {
+                let reset = Arrival::Closed(u16::MAX, "connection reset".into());
+                self.network.send(self.now, link, End::Peer, reset);
+            }
+        }
+        let schema = Arc::clone(self.engine.schema());
+        self.host = Host::new(self.host_config.clone(), schema, self.rng.bytes_32(), Box::new(|| None));
+        self.host.set_unix_time(UNIX_S);
+        #[cfg(feature = "mutants")]
+        self.host.set_mutant(self.plan.mutant);
+        self.host_is_new = true;
+        self.cut.clear();
+        self.attackers.clear();
+        self.thieves.clear();
+        for player in &mut self.players {
+            player.may_end = true;
+            player.slot = None;
+        }
     }
 
     fn worsen(&mut self, index: usize) {
@@ -275,12 +436,18 @@ const INCIDENTS: &[Incident] = &[
     incident("incident crash", 1, Simulation::crash),
     incident("incident kick", 1, Simulation::kick),
     incident("incident pause", 1, Simulation::pause),
-    incident("incident partition", 2, Simulation::partition),
+    incident("incident partition", 1, Simulation::partition),
+    incident("incident one-way partition", 1, Simulation::partition_one_way),
+    incident("incident partition of datagrams", 1, Simulation::partition_datagrams),
+    incident("incident partition of streams", 1, Simulation::partition_streams),
     incident("incident datagram limit", 1, Simulation::limit_datagrams),
+    incident("incident address change", 1, Simulation::change_address),
+    incident("incident clock jump", 1, Simulation::jump_clock),
+    incident("incident broken transport", 1, Simulation::break_lane),
+    incident("incident host pause", 1, Simulation::pause_host),
     incident("incident other conditions", 1, Simulation::worsen),
     incident("incident away", 3, Simulation::go_away),
     incident("incident link lost", 3, Simulation::lose_link),
     incident("incident resume race", 1, Simulation::race),
-    incident("incident address change", 1, Simulation::change_address),
     incident("incident theft", 2, Simulation::steal),
 ];

@@ -10,16 +10,21 @@
 //! | [`network`] | links and their faults |
 //! | [`plan`] | what a seed means: peers, entities, faults |
 //! | [`engine`] | the simulated application on the host |
-//! | [`checker`] | the invariants |
+//! | [`checker`] | the invariants of what a peer shows |
+//! | [`monitor`] | the invariants of which packets are acted on |
+//! | `attackers`, `impostors` | members that do harm; hosts that are none, or turn on their peers |
 //! | [`run`] | the loop |
 //! | [`versions`] | peers of other builds |
 //! | `events` | what the machines report |
 //! | `incidents` | what happens to players: joins, pauses, crashes, kicks |
 
+mod attackers;
 pub mod checker;
 pub mod engine;
 mod events;
+mod impostors;
 mod incidents;
+pub mod monitor;
 pub mod network;
 pub mod plan;
 mod rest;

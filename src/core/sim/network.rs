@@ -31,6 +31,8 @@ pub struct Conditions {
     pub very_late_ppm: u32,
     /// Chance that one bit of a datagram flips.
     pub flip_ppm: u32,
+    /// Chance that a copy of a datagram comes too, as one of the epoch before, with a right CRC.
+    pub old_epoch_ppm: u32,
 }
 
 /// One end of a link.
@@ -58,8 +60,10 @@ impl End {
 pub enum Arrival {
     /// The other end opened its direction of a reliable lane.
     StreamOpened(Lane, u64),
-    /// A packet.
+    /// A packet, as it was sent.
     Packet(Lane, Vec<u8>),
+    /// A packet that is not what was sent.
+    Altered(Lane, Vec<u8>),
     /// The other end closed the connection.
     Closed(u16, String),
 }
@@ -83,12 +87,55 @@ pub enum Fault {
     Flipped,
     /// A reliable packet delayed by a simulated retransmission.
     Retransmitted,
+    /// A copy of a datagram under the epoch before.
+    OldEpoch,
+    /// A broken transport: a reliable packet that never comes.
+    LaneLost,
+    /// A broken transport: a reliable packet that comes twice.
+    LaneRepeated,
+    /// A broken transport: a reliable packet with a flipped bit.
+    LaneAltered,
+}
+
+impl Fault {
+    /// As a report counts it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "fault lost",
+            Self::LostInBurst => "fault lost in burst",
+            Self::LostInPartition => "fault lost in partition",
+            Self::Duplicated => "fault duplicated",
+            Self::Reordered => "fault reordered",
+            Self::VeryLate => "fault very late",
+            Self::Flipped => "fault flipped",
+            Self::Retransmitted => "fault retransmitted",
+            Self::OldEpoch => "fault old epoch",
+            Self::LaneLost => "fault reliable packet lost",
+            Self::LaneRepeated => "fault reliable packet repeated",
+            Self::LaneAltered => "fault reliable packet flipped",
+        }
+    }
+}
+
+/// Which lanes a partition stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lanes {
+    /// All of them.
+    All,
+    /// Those that lose what they cannot deliver.
+    Datagrams,
+    /// The reliable ones: what is sent on them waits.
+    Streams,
 }
 
 #[derive(Debug, Default)]
 struct Direction {
     in_burst: bool,
-    partitioned_until: Time,
+    datagrams_stopped_until: Time,
+    streams_stopped_until: Time,
+    /// What becomes of the next reliable packet.
+    sabotage: Option<Fault>,
     /// When the newest packet of each reliable lane arrives: none may overtake it.
     reliable_until: BTreeMap<Lane, Time>,
 }
@@ -154,10 +201,23 @@ impl Network {
         self.links.entry(link).or_default().conditions = conditions;
     }
 
-    /// Nothing gets through towards `to` until then; reliable packets wait, datagrams are lost.
-    pub fn partition(&mut self, link: u32, to: End, until: Time) {
+    /// Nothing of these lanes gets through towards `to` until then; reliable packets wait, datagrams are lost.
+    pub fn partition(&mut self, link: u32, to: End, lanes: Lanes, until: Time) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.direction(to).partitioned_until = until;
+            let direction = link.direction(to);
+            if lanes != Lanes::Streams {
+                direction.datagrams_stopped_until = until;
+            }
+            if lanes != Lanes::Datagrams {
+                direction.streams_stopped_until = until;
+            }
+        }
+    }
+
+    /// Breaks the transport's promise once: the next reliable packet towards `to` is lost, repeated or altered.
+    pub fn sabotage(&mut self, link: u32, to: End, fault: Fault) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.direction(to).sabotage = Some(fault);
         }
     }
 
@@ -181,7 +241,7 @@ impl Network {
     }
 
     /// Sends towards `to`.
-    pub fn send(&mut self, now: Time, link: u32, to: End, arrival: Arrival) {
+    pub fn send(&mut self, now: Time, link: u32, to: End, mut arrival: Arrival) {
         let Some(state) = self.links.get_mut(&link) else { return };
         if state.cut || self.closing.contains(&(link, to.other())) {
             return;
@@ -190,11 +250,11 @@ impl Network {
         let delay_us = u64::from(conditions.latency_us) + self.rng.below(u64::from(conditions.jitter_us) + 1);
         let direction = state.direction(to);
         let lane = match &arrival {
-            Arrival::Packet(lane, _) | Arrival::StreamOpened(lane, _) => *lane,
+            Arrival::Packet(lane, _) | Arrival::Altered(lane, _) | Arrival::StreamOpened(lane, _) => *lane,
             Arrival::Closed(..) => Lane::Control,
         };
         if lane.is_reliable() {
-            let mut at = now.max(direction.partitioned_until).plus_us(delay_us);
+            let mut at = now.max(direction.streams_stopped_until).plus_us(delay_us);
             if direction.loses(&conditions, &mut self.rng).is_some() {
                 *self.faults.entry(Fault::Retransmitted).or_default() += 1;
                 at = at.plus_us(2 * delay_us + 25_000);
@@ -207,10 +267,23 @@ impl Network {
             let until = direction.reliable_until.entry(lane).or_default();
             at = at.max(*until);
             *until = at;
+            if let Arrival::Packet(lane, bytes) = &mut arrival
+                && let Some(fault) = direction.sabotage.take()
+            {
+                *self.faults.entry(fault).or_default() += 1;
+                match fault {
+                    Fault::LaneLost => return,
+                    Fault::LaneRepeated => {
+                        let copy = Arrival::Packet(*lane, bytes.clone());
+                        self.schedule(at, link, to, copy);
+                    }
+                    _ => arrival = Arrival::Altered(*lane, self.flipped(bytes)),
+                }
+            }
             self.schedule(at, link, to, arrival);
             return;
         }
-        if now < direction.partitioned_until {
+        if now < direction.datagrams_stopped_until {
             *self.faults.entry(Fault::LostInPartition).or_default() += 1;
             return;
         }
@@ -242,15 +315,30 @@ impl Network {
             let again = at.plus_us(self.rng.below(40_000));
             self.schedule(again, link, to, arrival.clone());
         }
+        if self.rng.chance_ppm(conditions.old_epoch_ppm)
+            && let Arrival::Packet(lane, bytes) = &arrival
+            && let Some(old) = of_epoch_that_is_over(bytes)
+        {
+            *self.faults.entry(Fault::OldEpoch).or_default() += 1;
+            self.schedule(at, link, to, Arrival::Altered(*lane, old));
+        }
         if self.rng.chance_ppm(conditions.flip_ppm)
-            && let Arrival::Packet(_, bytes) = &mut arrival
-            && !bytes.is_empty()
+            && let Arrival::Packet(lane, bytes) = &arrival
         {
             *self.faults.entry(Fault::Flipped).or_default() += 1;
-            let bit = self.rng.below(bytes.len() as u64 * 8) as usize;
-            bytes[bit / 8] ^= 1 << (bit % 8);
+            arrival = Arrival::Altered(*lane, self.flipped(bytes));
         }
         self.schedule(at, link, to, arrival);
+    }
+
+    /// The same with another bit somewhere.
+    fn flipped(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        let bit = self.rng.below(bytes.len() as u64 * 8) as usize;
+        if let Some(byte) = bytes.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+        bytes
     }
 
     fn schedule(&mut self, at: Time, link: u32, to: End, arrival: Arrival) {
@@ -274,6 +362,19 @@ impl Network {
         }
         None
     }
+}
+
+/// The same packet under an epoch that nobody takes any more, sealed anew: three before (one before is taken for a
+/// while, and a receiver may be one behind), or that of the handshake. `None` for a packet of the handshake.
+fn of_epoch_that_is_over(packet: &[u8]) -> Option<Vec<u8>> {
+    let mut packet = packet.to_vec();
+    let epoch = u16::from_le_bytes([*packet.get(12)?, *packet.get(13)?]);
+    let epoch = epoch.checked_sub(1)?.saturating_sub(2);
+    packet[12..14].copy_from_slice(&epoch.to_le_bytes());
+    packet[4..8].fill(0);
+    let crc = crc32fast::hash(&packet);
+    packet[4..8].copy_from_slice(&crc.to_le_bytes());
+    Some(packet)
 }
 
 impl Link {
@@ -358,12 +459,41 @@ mod tests {
     #[test]
     fn a_partition_loses_datagrams_and_delays_the_rest() {
         let mut network = network(Conditions { latency_us: 1000, ..Conditions::default() });
-        network.partition(1, End::Peer, Time(1_000_000));
+        network.partition(1, End::Peer, Lanes::All, Time(1_000_000));
         network.send(Time(0), 1, End::Peer, Arrival::Packet(Lane::State, vec![1]));
         network.send(Time(0), 1, End::Peer, Arrival::Packet(Lane::Control, vec![2]));
         network.send(Time(0), 1, End::Host, Arrival::Packet(Lane::State, vec![3]));
         assert_eq!(drain(&mut network, Time(999_999)), [Arrival::Packet(Lane::State, vec![3])]);
         assert_eq!(drain(&mut network, Time(2_000_000)), [Arrival::Packet(Lane::Control, vec![2])]);
+    }
+
+    #[test]
+    fn a_partition_of_one_class_of_lanes_leaves_the_other() {
+        let mut network = network(Conditions { latency_us: 1000, ..Conditions::default() });
+        network.partition(1, End::Peer, Lanes::Datagrams, Time(1_000_000));
+        network.partition(1, End::Host, Lanes::Streams, Time(1_000_000));
+        for to in [End::Peer, End::Host] {
+            network.send(Time(0), 1, to, Arrival::Packet(Lane::State, vec![1]));
+            network.send(Time(0), 1, to, Arrival::Packet(Lane::Control, vec![2]));
+        }
+        let early = drain(&mut network, Time(999_999));
+        assert_eq!(early, [Arrival::Packet(Lane::Control, vec![2]), Arrival::Packet(Lane::State, vec![1])]);
+        assert_eq!(drain(&mut network, Time(2_000_000)), [Arrival::Packet(Lane::Control, vec![2])]);
+    }
+
+    #[test]
+    fn a_broken_transport_breaks_one_packet() {
+        for (fault, comes) in [(Fault::LaneLost, 1), (Fault::LaneRepeated, 3), (Fault::LaneAltered, 2)] {
+            let mut network = network(Conditions { latency_us: 1000, ..Conditions::default() });
+            network.sabotage(1, End::Peer, fault);
+            for number in 1..=2 {
+                network.send(Time(0), 1, End::Peer, Arrival::Packet(Lane::Control, vec![number]));
+            }
+            let got = drain(&mut network, Time(1_000_000));
+            assert_eq!(got.len(), comes, "{fault:?}: {got:?}");
+            let altered = got.iter().filter(|arrival| matches!(arrival, Arrival::Altered(..))).count();
+            assert_eq!(altered, usize::from(fault == Fault::LaneAltered));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a seed means: how many peers and entities, which faults, how hard.
 
+use super::attackers::ATTACK_COUNT;
 use super::network::Conditions;
 use super::rng::Rng;
 use super::versions::Build;
@@ -42,9 +43,30 @@ pub struct Plan {
     pub corruption: Option<(u32, u32)>,
     /// Which build each peer is.
     pub builds: Vec<Build>,
+    /// The host crashes at the first such moment after this tick.
+    pub host_crash: Option<(u32, Moment)>,
+    /// Everybody leaves at this tick, and comes back at once.
+    pub storm_tick: Option<u32>,
+    /// At this tick so many links open that never say a word, that the host takes no more.
+    pub siege_tick: Option<u32>,
+    /// Who comes to do harm: when, and which of the attacks.
+    pub attackers: Vec<(u32, usize)>,
+    /// Chance that a join meets somebody who is not the host, or a node in the middle.
+    pub impostor_ppm: u32,
     /// The planted bug, where the build has one.
     #[cfg(feature = "mutants")]
     pub mutant: Option<crate::mutants::Mutant>,
+}
+
+/// When a host crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// At once.
+    Now,
+    /// Somebody is in its handshake.
+    Handshake,
+    /// Somebody's snapshot is on its way.
+    Snapshot,
 }
 
 impl Plan {
@@ -52,7 +74,9 @@ impl Plan {
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x7468_6574_6121);
-        let peers = rng.between(2, 8) as u32;
+        // Two to eight, the fewer the likelier: a session costs as much as its peers, and most of what can go wrong
+        // goes wrong between few.
+        let peers = 2 + rng.below(7).min(rng.below(7)) as u32;
         let fair = seed % 8 == 7;
         let links =
             (0..peers).map(|_| if fair { fair_link(&mut rng) } else { rough_link(&mut rng) }).collect();
@@ -77,14 +101,42 @@ impl Plan {
             },
             grace_ms: [1500, 4000, 8000, 30_000][(seed / 2 % 4) as usize],
             frozen_bytes: if seed % 5 == 2 { 2_000 } else { 1 << 20 },
-            corruption: None,
             // Drawn apart: everything else of a seed stays what it is.
             builds: {
                 let mut rng = Rng::new(seed ^ 0x6275_696c_6473);
                 (0..peers).map(|_| Build::draw(&mut rng)).collect()
             },
+            corruption: (seed % 5 == 3)
+                .then(|| (rng.below(u64::from(peers)) as u32, rng.between(500, 1000) as u32)),
+            host_crash: (!fair && seed % 4 == 1).then(|| {
+                let moment = [Moment::Now, Moment::Handshake, Moment::Snapshot][rng.below(3) as usize];
+                (rng.between(100, 700) as u32, moment)
+            }),
+            storm_tick: (!fair && seed % 6 == 2).then(|| rng.between(300, 800) as u32),
+            siege_tick: (!fair && seed % 10 == 4).then(|| rng.between(100, 500) as u32),
+            attackers: (0..if fair { 0 } else { rng.below(4) })
+                .map(|_| (rng.between(50, 700) as u32, rng.below(ATTACK_COUNT as u64) as usize))
+                .collect(),
+            impostor_ppm: if fair { 0 } else { 120_000 },
             #[cfg(feature = "mutants")]
             mutant: None,
+        }
+    }
+}
+
+impl Plan {
+    /// The same with nothing but the network's own faults.
+    #[must_use]
+    pub fn without_incidents(self) -> Self {
+        Self {
+            incident_ppm: 0,
+            corruption: None,
+            host_crash: None,
+            storm_tick: None,
+            siege_tick: None,
+            attackers: Vec::new(),
+            impostor_ppm: 0,
+            ..self
         }
     }
 }
@@ -107,5 +159,6 @@ fn rough_link(rng: &mut Rng) -> Conditions {
         reorder_ppm: pick(500_000, 1_000, 100_000),
         very_late_ppm: pick(200_000, 100, 5_000),
         flip_ppm: pick(300_000, 100, 10_000),
+        old_epoch_ppm: pick(300_000, 100, 5_000),
     }
 }

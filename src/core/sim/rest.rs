@@ -1,6 +1,6 @@
 //! Players that go away and come back, links that are lost under them, and a thief with somebody's token.
 
-use super::network::{Conditions, End};
+use super::network::End;
 use super::run::{HEALED, Simulation, UNIX_S};
 use crate::mutants::Mutants;
 use crate::session::courier::Courier;
@@ -9,6 +9,7 @@ use crate::session::keys::Identity;
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
 use crate::session::{Binding, LinkId, LinkInput, LinkOutput, Peer, PeerState};
 use crate::types::{Lane, Tick};
+use crate::wire::limits::MAX_DATAGRAM_BYTES;
 use crate::wire::message::{BindingKind, Message, SessionControl};
 
 /// Somebody who has a token that is not (or no longer) worth anything, and says hello with it.
@@ -43,8 +44,9 @@ impl Simulation {
     pub(super) fn lose_link(&mut self, index: usize) {
         let link = self.players[index].link;
         self.players[index].may_end = true;
+        // A peer that is not told finds out by silence, or once the network is well (`tell_of_lost_links`).
         let who = self.rng.below(3);
-        self.network.cut(link.0);
+        self.cut_link(link);
         let lost = LinkInput::Closed { code: 4, reason: "simulated" };
         if who != 0 {
             self.with_player(index, |machine, local| machine.handle(local, lost));
@@ -58,24 +60,6 @@ impl Simulation {
     /// The peer opens a new link while the old one is alive at both ends, and still carries packets.
     pub(super) fn race(&mut self, index: usize) {
         self.reconnect(index);
-    }
-
-    /// The path changes under the link: a short silence, then another delay and another datagram limit.
-    pub(super) fn change_address(&mut self, index: usize) {
-        let (link, silence_ms) = (self.players[index].link, self.rng.between(20, 400));
-        for to in [End::Host, End::Peer] {
-            self.network.partition(link.0, to, self.now.plus_ms(silence_ms));
-        }
-        let other = Conditions {
-            latency_us: self.rng.between(1_000, 80_000) as u32,
-            jitter_us: self.rng.between(0, 20_000) as u32,
-            ..self.plan.links[index]
-        };
-        self.network.set_conditions(link.0, other);
-        let limit = LinkInput::DatagramLimit(self.rng.between(700, 1200) as usize);
-        self.with_player(index, |machine, local| machine.handle(local, limit));
-        self.host.handle(self.now, link, limit);
-        self.drain_host();
     }
 
     /// What is due for players that are away or without a link.
@@ -110,12 +94,18 @@ impl Simulation {
         let conditions = if self.tick.0 >= self.plan.heal_tick { HEALED } else { self.plan.links[index] };
         self.network.set_conditions(link.0, conditions);
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened =
-            LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: false, source: None };
+        let opened = LinkInput::Opened {
+            binding,
+            max_datagram_bytes: MAX_DATAGRAM_BYTES,
+            is_loopback: false,
+            source: None,
+        };
         let player = &mut self.players[index];
         player.reconnect_at = None;
         player.parked.clear();
         player.link = link;
+        player.links.insert(link);
+        player.datagram_limit = MAX_DATAGRAM_BYTES;
         self.count("incident reconnect");
         self.host.handle(self.now, link, opened);
         self.drain_host();
@@ -145,8 +135,12 @@ impl Simulation {
         self.next_link += 1;
         self.network.set_conditions(link.0, HEALED);
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
-        let opened =
-            LinkInput::Opened { binding, max_datagram_bytes: 1150, is_loopback: false, source: None };
+        let opened = LinkInput::Opened {
+            binding,
+            max_datagram_bytes: MAX_DATAGRAM_BYTES,
+            is_loopback: false,
+            source: None,
+        };
         self.host.handle(self.now, link, opened);
         self.drain_host();
         let mut hello =

@@ -1,14 +1,18 @@
 //! The loop: one host, its peers and the network under one virtual clock, with the checker watching every output.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::sync::Arc;
 
 use siphasher::sip::SipHasher24;
 
+use super::attackers::Attacker;
 use super::checker::{PeerChecker, Truth, Violation};
 use super::engine::Engine;
-use super::network::{Arrival, Conditions, End, Fault, Network};
+use super::impostors::Impostor;
+use super::monitor::Monitor;
+use super::network::{Arrival, Conditions, End, Network};
 use super::plan::{Plan, TICK_US};
 use super::rest::Thief;
 use super::rng::Rng;
@@ -20,7 +24,8 @@ use crate::session::keys::{AdminKey, HostKey, Identity};
 use crate::session::{
     Host, HostCommand, HostConfig, HostOutput, LinkId, LinkInput, LinkOutput, Peer, PeerState,
 };
-use crate::types::{PeerId, Tick, Time};
+use crate::types::{Lane, PeerId, Tick, Time};
+use crate::wire::limits::MAX_DATAGRAM_BYTES;
 use crate::wire::message::Role;
 
 /// Unix time of every simulated session, in seconds.
@@ -31,10 +36,11 @@ pub(super) const UNIX_S: u64 = 1_800_000_000;
 pub struct Outcome {
     /// What must not happen and did; a run stops at the first.
     pub violations: Vec<Violation>,
-    /// SipHash of every packet sent, in order, with link, lane and time: equal for equal runs.
+    /// SipHash of every packet sent, with link, lane and time, and of everything counted, in order: equal for equal
+    /// runs, on every machine.
     pub digest: u64,
     /// How often each fault, incident and transition happened.
-    pub counts: BTreeMap<String, u64>,
+    pub counts: BTreeMap<Cow<'static, str>, u64>,
     /// Frames published by all peers.
     pub frames: u64,
     /// Repairs acknowledged.
@@ -45,6 +51,8 @@ pub(super) struct Player {
     pub(super) index: u32,
     pub(super) machine: Option<Peer>,
     pub(super) link: LinkId,
+    /// All that it has opened.
+    pub(super) links: BTreeSet<LinkId>,
     pub(super) checker: PeerChecker,
     pub(super) slot: Option<PeerId>,
     pub(super) role: Role,
@@ -71,6 +79,14 @@ pub(super) struct Player {
     pub(super) reconnect_at: Option<Tick>,
     pub(super) token: Vec<u8>,
     pub(super) old_token: Vec<u8>,
+    /// Where its machine stands.
+    pub(super) state: PeerState,
+    /// Whom it was told of.
+    pub(super) roster: BTreeSet<PeerId>,
+    /// When its newest input was sampled, in ticks.
+    pub(super) newest_input: u32,
+    /// The datagram limit that the host's end was told.
+    pub(super) datagram_limit: usize,
 }
 
 impl Player {
@@ -96,6 +112,21 @@ pub(super) struct Simulation {
     pub(super) digest: SipHasher24,
     pub(super) outcome: Outcome,
     pub(super) tick: Tick,
+    /// The host as it starts, for when it starts again.
+    pub(super) host_config: HostConfig,
+    /// A new host has not been given the whole world yet.
+    pub(super) host_is_new: bool,
+    pub(super) host_paused_until: Time,
+    host_parked: Vec<(LinkId, Arrival)>,
+    monitors: BTreeMap<(LinkId, End), Monitor>,
+    pub(super) attackers: Vec<Attacker>,
+    pub(super) impostors: Vec<Impostor>,
+    /// Until then the host may turn honest peers away, since others wait at its door.
+    pub(super) besieged_until: Time,
+    /// The newest hello and confirmation that somebody sent, for a thief to repeat.
+    pub(super) recording: Option<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Links that were cut without a word, and until when the host may take them for alive.
+    pub(super) cut: Vec<(LinkId, Time)>,
 }
 
 /// Runs a plan to its end, or to the first violation.
@@ -116,6 +147,7 @@ impl Simulation {
         config.sequences_per_epoch = plan.sequences_per_epoch;
         config.resume_grace_ms = plan.grace_ms;
         config.frozen_bytes = plan.frozen_bytes;
+        let host_config = config.clone();
         let mut host = Host::new(config, Arc::clone(engine.schema()), rng.bytes_32(), Box::new(|| None));
         host.set_unix_time(UNIX_S);
         #[cfg(feature = "mutants")]
@@ -138,6 +170,16 @@ impl Simulation {
             digest: SipHasher24::new(),
             outcome: Outcome::default(),
             tick: Tick::ZERO,
+            host_config,
+            host_is_new: false,
+            host_paused_until: Time(0),
+            host_parked: Vec::new(),
+            monitors: BTreeMap::new(),
+            attackers: Vec::new(),
+            impostors: Vec::new(),
+            besieged_until: Time(0),
+            recording: None,
+            cut: Vec::new(),
             plan,
         }
     }
@@ -147,6 +189,7 @@ impl Simulation {
             index,
             machine: None,
             link: LinkId(0),
+            links: BTreeSet::new(),
             checker: PeerChecker::default(),
             slot: None,
             schema,
@@ -167,11 +210,17 @@ impl Simulation {
             reconnect_at: None,
             token: Vec::new(),
             old_token: Vec::new(),
+            state: PeerState::Connecting,
+            roster: BTreeSet::new(),
+            newest_input: 0,
+            datagram_limit: MAX_DATAGRAM_BYTES,
         }
     }
 
-    pub(super) fn count(&mut self, what: &str) {
-        *self.outcome.counts.entry(what.to_owned()).or_default() += 1;
+    pub(super) fn count(&mut self, what: impl Into<Cow<'static, str>>) {
+        let what = what.into();
+        self.digest.write(what.as_bytes());
+        *self.outcome.counts.entry(what).or_default() += 1;
     }
 
     pub(super) fn violate(&mut self, text: String) {
@@ -183,6 +232,8 @@ impl Simulation {
             self.advance_to(Time(u64::from(tick) * TICK_US));
             self.tick = Tick(tick);
             self.incidents();
+            self.attack();
+            self.deceive();
             self.seal();
             self.play();
             if !self.outcome.violations.is_empty() {
@@ -193,7 +244,7 @@ impl Simulation {
             self.check_healed();
         }
         for (fault, count) in self.network.faults() {
-            *self.outcome.counts.entry(format!("fault {}", fault_name(*fault))).or_default() += count;
+            *self.outcome.counts.entry(fault.name().into()).or_default() += count;
         }
         self.outcome.digest = self.digest.finish();
         self.outcome.frames = self.players.iter().map(|player| player.checker.frames()).sum::<u64>()
@@ -204,7 +255,7 @@ impl Simulation {
     /// Lets everything happen that happens before `until`.
     fn advance_to(&mut self, until: Time) {
         loop {
-            let next = [self.network.next_arrival(), self.host.next_wake(), self.next_player_wake()]
+            let next = [self.network.next_arrival(), self.next_host_wake(), self.next_player_wake()]
                 .into_iter()
                 .flatten()
                 .min()
@@ -218,9 +269,8 @@ impl Simulation {
             while let Some((link, to, arrival)) = self.network.receive(self.now) {
                 self.deliver(LinkId(link), to, arrival);
             }
-            if self.host.next_wake().is_some_and(|wake| wake <= self.now) {
-                self.host.handle_timeout(self.now);
-                self.drain_host();
+            if self.next_host_wake().is_some_and(|wake| wake <= self.now) {
+                self.wake_host();
             }
             for index in 0..self.players.len() {
                 self.wake_player(index);
@@ -228,6 +278,61 @@ impl Simulation {
             if !self.outcome.violations.is_empty() {
                 return;
             }
+        }
+    }
+
+    fn next_host_wake(&self) -> Option<Time> {
+        if self.now < self.host_paused_until {
+            return Some(self.host_paused_until);
+        }
+        let parked = (!self.host_parked.is_empty()).then_some(self.now);
+        parked.or_else(|| self.host.next_wake())
+    }
+
+    fn wake_host(&mut self) {
+        for (link, arrival) in core::mem::take(&mut self.host_parked) {
+            self.hand_to_host(link, &arrival);
+        }
+        if self.host.next_wake().is_some_and(|wake| wake <= self.now) {
+            self.host.handle_timeout(self.now);
+            self.drain_host();
+        }
+    }
+
+    /// A link's packet, and what the host did with it.
+    pub(super) fn hand_to_host(&mut self, link: LinkId, arrival: &Arrival) {
+        if self.now < self.host_paused_until {
+            self.host_parked.push((link, arrival.clone()));
+            return;
+        }
+        let before = self.host.received_on(link);
+        match arrival {
+            Arrival::StreamOpened(lane, schema_hash) => {
+                let input = LinkInput::StreamOpened { lane: *lane, schema_hash: *schema_hash };
+                self.host.handle(self.now, link, input);
+            }
+            Arrival::Packet(lane, bytes) | Arrival::Altered(lane, bytes) => {
+                self.host.handle(self.now, link, LinkInput::Packet { lane: *lane, bytes });
+                if self.host.received_on(link) > before {
+                    self.monitor(link, End::Host, arrival);
+                }
+            }
+            Arrival::Closed(code, reason) => {
+                self.host.handle(self.now, link, LinkInput::Closed { code: *code, reason });
+            }
+        }
+        self.drain_host();
+    }
+
+    /// The machine at this end took the packet for valid.
+    fn monitor(&mut self, link: LinkId, at: End, arrival: &Arrival) {
+        let (lane, bytes, is_altered) = match arrival {
+            Arrival::Packet(lane, bytes) => (*lane, bytes, false),
+            Arrival::Altered(lane, bytes) => (*lane, bytes, true),
+            _ => return,
+        };
+        if let Err(text) = self.monitors.entry((link, at)).or_default().on_taken(lane, bytes, is_altered) {
+            self.violate(format!("link {} at the {at:?}: {text}", link.0));
         }
     }
 
@@ -259,19 +364,12 @@ impl Simulation {
 
     fn deliver(&mut self, link: LinkId, to: End, arrival: Arrival) {
         if to == End::Host {
-            match &arrival {
-                Arrival::StreamOpened(lane, schema_hash) => {
-                    let input = LinkInput::StreamOpened { lane: *lane, schema_hash: *schema_hash };
-                    self.host.handle(self.now, link, input);
-                }
-                Arrival::Packet(lane, bytes) => {
-                    self.host.handle(self.now, link, LinkInput::Packet { lane: *lane, bytes });
-                }
-                Arrival::Closed(code, reason) => {
-                    self.host.handle(self.now, link, LinkInput::Closed { code: *code, reason });
-                }
+            if !self.impostor_hears(link, &arrival) {
+                self.hand_to_host(link, &arrival);
             }
-            self.drain_host();
+            return;
+        }
+        if self.attacker_hears(link, &arrival) {
             return;
         }
         if let Arrival::Packet(lane, bytes) = &arrival
@@ -301,14 +399,22 @@ impl Simulation {
 
     fn hand_to_player(&mut self, index: usize, arrival: &Arrival) {
         let player = &mut self.players[index];
-        let local = player.local(self.now);
+        let (local, link) = (player.local(self.now), player.link);
         let Some(machine) = &mut player.machine else { return };
+        let mut is_taken = false;
         match arrival {
             Arrival::StreamOpened(lane, schema_hash) => {
                 machine.handle(local, LinkInput::StreamOpened { lane: *lane, schema_hash: *schema_hash });
             }
-            Arrival::Packet(lane, bytes) => machine.handle(local, LinkInput::Packet { lane: *lane, bytes }),
+            Arrival::Packet(lane, bytes) | Arrival::Altered(lane, bytes) => {
+                let before = machine.received();
+                machine.handle(local, LinkInput::Packet { lane: *lane, bytes });
+                is_taken = machine.received() > before;
+            }
             Arrival::Closed(code, reason) => machine.handle(local, LinkInput::Closed { code: *code, reason }),
+        }
+        if is_taken {
+            self.monitor(link, End::Peer, arrival);
         }
         self.drain_player(index);
     }
@@ -321,12 +427,31 @@ impl Simulation {
                 self.digest.write_u8(lane.wire_id());
                 self.digest.write_u64(self.now.0);
                 self.digest.write(&packet);
+                self.look_at(link, to, lane, &packet);
                 Arrival::Packet(lane, packet)
             }
             LinkOutput::FinishLane(_) => return,
             LinkOutput::Close { code, reason } => Arrival::Closed(code as u16, reason),
         };
+        let link = if to == End::Peer { self.passed_on(link).unwrap_or(link) } else { link };
         self.network.send(self.now, link.0, to, arrival);
+    }
+
+    /// What leaves a machine: within what the path takes; and the proofs of honest peers, for those who would steal them.
+    fn look_at(&mut self, link: LinkId, to: End, lane: Lane, packet: &[u8]) {
+        let Some(player) = self.players.iter().find(|player| player.link == link) else { return };
+        if to == End::Peer && !lane.is_reliable() && packet.len() > player.datagram_limit {
+            let limit = player.datagram_limit;
+            self.violate(format!("a datagram of {} bytes on a path that takes {limit}", packet.len()));
+        }
+        // Sequence and epoch of the envelope.
+        if to == End::Host && lane == Lane::Control && packet[12..14] == [0, 0] {
+            match (packet[8], &mut self.recording) {
+                (1, recording) => *recording = Some((packet.to_vec(), None)),
+                (2, Some((_, confirm))) => *confirm = Some(packet.to_vec()),
+                _ => {}
+            }
+        }
     }
 
     pub(super) fn drain_host(&mut self) {
@@ -339,8 +464,14 @@ impl Simulation {
     }
 
     fn seal(&mut self) {
+        if self.now < self.host_paused_until {
+            return;
+        }
         let members: Vec<PeerId> = self.host.members().iter().map(|member| member.peer).collect();
-        let sealed = self.engine.tick(self.tick, &members);
+        let mut sealed = self.engine.tick(self.tick, &members);
+        if core::mem::take(&mut self.host_is_new) {
+            sealed.changed.clone_from(&sealed.frame.chunks);
+        }
         self.truth.push(Arc::clone(&sealed.frame));
         self.host.command(self.now, HostCommand::Tick(sealed));
         self.drain_host();
@@ -374,6 +505,9 @@ impl Simulation {
                 self.violate(format!("peer {index} is {state:?} after healing"));
                 continue;
             }
+            self.check_clock(index);
+            self.check_roster(index);
+            let player = &self.players[index];
             let behind = self.tick.since(player.checker.newest());
             let unconfirmed = self.tick.since(player.checker.confirmed());
             let mute = player.role != Role::Viewer && player.inputs == 0;
@@ -385,9 +519,76 @@ impl Simulation {
             if mute {
                 self.violate(format!("no input of peer {index} reached the host"));
             }
+            if self.players[index].checker.differs_now() {
+                self.violate(format!("nobody noticed that peer {index} differs"));
+            }
+        }
+    }
+
+    /// The peer knows which tick the host is at.
+    fn check_clock(&mut self, index: usize) {
+        let player = &self.players[index];
+        let local = player.local(self.now);
+        let tick = player.machine.as_ref().and_then(|machine| machine.host_tick_at(local));
+        let off = tick.map(|tick| tick as i64 - i64::from(self.tick.0));
+        if off.is_none_or(|off| off.abs() > MAX_CLOCK_ERROR_TICKS) {
+            self.violate(format!("peer {index} takes the host's tick for {tick:?} at {}", self.tick));
+        }
+    }
+
+    /// The peer was told of everybody who is there, and of nobody else.
+    fn check_roster(&mut self, index: usize) {
+        let player = &self.players[index];
+        let members = self.host.members().into_iter().map(|member| member.peer);
+        let others: BTreeSet<PeerId> = members.filter(|peer| Some(*peer) != player.slot).collect();
+        if player.roster != others {
+            let roster = player.roster.clone();
+            self.violate(format!("peer {index} was told of {roster:?}, and {others:?} are there"));
+        }
+    }
+
+    /// The link is gone, and nobody is told.
+    pub(super) fn cut_link(&mut self, link: LinkId) {
+        self.network.cut(link.0);
+        let heard_until = self.now.max(self.host_paused_until);
+        self.cut.push((link, heard_until.plus_ms(CUT_LINK_LIVES_MS)));
+    }
+
+    /// What must hold at every moment, of what there is no event to hear of.
+    pub(super) fn check_limits(&mut self) {
+        let (half_open, most) = (self.host.half_open(), self.host_config.max_half_open);
+        if half_open > most {
+            self.violate(format!("{half_open} handshakes under way, {most} allowed"));
+        }
+        // A host that has just gone on has had no time to notice anything.
+        if self.now > self.host_paused_until.plus_us(TICK_US) {
+            // A place without a link is kept for somebody, and is no ghost.
+            let late = |(_, until): &&(LinkId, Time)| self.now > *until;
+            let ghost = self.cut.iter().filter(late).find_map(|(link, _)| self.host.peer_of(*link));
+            if let Some(peer) = ghost {
+                self.violate(format!("{peer:?} is long gone and has its place"));
+            }
+        }
+        if !self.tick.0.is_multiple_of(90) {
+            return;
+        }
+        for index in 0..self.players.len() {
+            let held =
+                self.players[index].machine.as_ref().map_or(0, |machine| machine.replica().state_bytes());
+            if held > MAX_REPLICA_BYTES {
+                self.violate(format!("peer {index} holds {held} bytes"));
+            }
         }
     }
 }
+
+/// How far a peer's idea of the host's tick may be off after healing: a quarter of a second.
+const MAX_CLOCK_ERROR_TICKS: i64 = 22;
+/// How long a host may take a link for alive that was cut, once it has heard what waited for it: the idle timeout, and
+/// a moment.
+const CUT_LINK_LIVES_MS: u64 = 5500;
+/// A replica of a simulated world, with its history, takes a few hundred kilobytes.
+const MAX_REPLICA_BYTES: usize = 16 << 20;
 
 /// The network after healing.
 pub(super) const HEALED: Conditions = Conditions {
@@ -400,17 +601,5 @@ pub(super) const HEALED: Conditions = Conditions {
     reorder_ppm: 0,
     very_late_ppm: 0,
     flip_ppm: 0,
+    old_epoch_ppm: 0,
 };
-
-const fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Lost => "lost",
-        Fault::LostInBurst => "lost in burst",
-        Fault::LostInPartition => "lost in partition",
-        Fault::Duplicated => "duplicated",
-        Fault::Reordered => "reordered",
-        Fault::VeryLate => "very late",
-        Fault::Flipped => "flipped",
-        Fault::Retransmitted => "retransmitted",
-    }
-}

@@ -6,6 +6,7 @@
 
 use super::message::{Message, MessageType, WireEnum};
 use super::{WireError, limits};
+use crate::mutants::{Mutant, Mutants};
 
 /// Bytes of an envelope.
 pub const ENVELOPE_BYTES: usize = 16;
@@ -249,6 +250,16 @@ pub fn open<'a>(
     compressor: Option<&mut dyn Compressor>,
     scratch: &'a mut Vec<u8>,
 ) -> Result<VerifiedPacket<'a>, WireError> {
+    open_as(packet, compressor, scratch, Mutants::NONE)
+}
+
+/// [`open`], with a planted bug where the build has any.
+pub(crate) fn open_as<'a>(
+    packet: &'a [u8],
+    compressor: Option<&mut dyn Compressor>,
+    scratch: &'a mut Vec<u8>,
+    mutants: Mutants,
+) -> Result<VerifiedPacket<'a>, WireError> {
     if packet.len() < ENVELOPE_BYTES {
         return Err(WireError::Truncated);
     }
@@ -259,7 +270,8 @@ pub fn open<'a>(
     if packet[2] != ENVELOPE_VERSION {
         return Err(WireError::BadVersion(packet[2]));
     }
-    if u32::from_le_bytes([packet[4], packet[5], packet[6], packet[7]]) != packet_crc(packet) {
+    let crc = u32::from_le_bytes([packet[4], packet[5], packet[6], packet[7]]);
+    if crc != packet_crc(packet) && !mutants.active(Mutant::SkipCrc) {
         return Err(WireError::BadCrc);
     }
     let flags = packet[3];

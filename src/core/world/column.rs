@@ -3,6 +3,8 @@
 //! Cells of rows that are not occupied are zero or empty, so that a column's content is a function of what lives in
 //! it. A column grows to the highest row that was ever used in it.
 
+use std::sync::Arc;
+
 use super::archetype::ColumnShape;
 use crate::schema::Cell;
 
@@ -36,8 +38,8 @@ pub enum Column {
     },
     /// Bytes of changing length.
     Variable {
-        /// One per row.
-        cells: Vec<Box<[u8]>>,
+        /// One per row. Shared between the versions of a column, which are copied whenever one row changes.
+        cells: Vec<Arc<[u8]>>,
     },
 }
 
@@ -91,9 +93,9 @@ impl Column {
             }
             (Self::Variable { cells }, CellRef::Bytes(new)) => {
                 if cells.len() <= slot {
-                    cells.resize_with(slot + 1, Box::default);
+                    cells.resize_with(slot + 1, Arc::default);
                 }
-                cells[slot] = new.into();
+                cells[slot] = if new.is_empty() { Arc::default() } else { new.into() };
             }
             _ => debug_assert!(false, "a cell is of its column's sort"),
         }
@@ -109,7 +111,7 @@ impl Column {
             }
             Self::Variable { cells } => {
                 if let Some(cell) = cells.get_mut(slot) {
-                    *cell = Box::default();
+                    *cell = Arc::default();
                 }
             }
         }

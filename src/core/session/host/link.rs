@@ -1,5 +1,6 @@
 //! One link of the host: its stages, and what the peer at its other end may say.
 
+use crate::mutants::Mutant;
 use crate::replication::LinkKey;
 use crate::types::{Lane, PeerId, Tick, Time};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
@@ -21,7 +22,6 @@ use super::refusal::Refusals;
 use super::seats::{Claim, key_of};
 use super::sync::Sync;
 use super::{Common, HostConfig, LinkStatistics, closing, ending};
-use crate::mutants::Mutant;
 
 /// How far a link has come.
 #[derive(Debug)]
@@ -212,6 +212,9 @@ impl HostLink {
 
     pub fn handle_timeout(&mut self, common: &mut Common, now: Time) {
         let waiting = !matches!(self.stage, Stage::Loading(_) | Stage::Playing(_) | Stage::Ended);
+        if common.mutants.active(Mutant::NeverIdle) && self.heart.is_idle(now) {
+            self.heart.heard(now);
+        }
         if waiting && now >= self.handshake_deadline {
             self.close(common, &Closing::new(DisconnectCode::HandshakeTimeout));
         } else if self.member_info().is_some() && self.heart.is_idle(now) {
@@ -260,7 +263,9 @@ impl HostLink {
         self.binding = Some(binding);
         self.is_loopback = loopback;
         self.courier.set_max_datagram_bytes(datagram);
-        if common.half_open >= common.config.max_half_open {
+        if common.half_open >= common.config.max_half_open
+            && !common.mutants.active(Mutant::HalfOpenWithoutLimit)
+        {
             return Err(Closing::new(DisconnectCode::TooManyHandshakes));
         }
         if let Some(source) = self.source {
@@ -335,7 +340,7 @@ impl HostLink {
                 ));
             }
             Stage::Loading(info) | Stage::Playing(info) => {
-                if !may_send(info.role, raw.message_type) {
+                if !may_send(info.role, raw.message_type) && !common.mutants.active(Mutant::SkipRoleCheck) {
                     let reason = RefusalReason::RoleForbids;
                     return self.refuse(common, now, lane, sequence, raw.message_type, reason);
                 }
@@ -424,6 +429,9 @@ impl HostLink {
                 _ => SessionControl::Close(words),
             };
             self.send(common, Lane::Control, &Message::SessionControl(control));
+        }
+        if code == DisconnectCode::Kicked && common.mutants.active(Mutant::KickWithoutClose) {
+            return;
         }
         self.close(common, &closing(code, detail));
     }

@@ -29,7 +29,7 @@ mod welcome;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::mutants::Mutants;
+use crate::mutants::{Mutant, Mutants};
 use crate::replication::{HostLimits, HostReplication};
 use crate::schema::Schema;
 use crate::types::{PeerId, Tick, Time};
@@ -361,13 +361,11 @@ impl Host {
                         self.resume(now, link, &claim, &key, epoch);
                         continue;
                     }
-                    if let Some(parked) = self.common.parked_seat(&key) {
-                        self.remove(parked, DisconnectCode::Replaced, "");
-                    }
-                    let older =
-                        self.links.values_mut().find(|other| other.id() != link && other.is_member(&key));
-                    if let Some(older) = older {
-                        older.dismiss(&mut self.common, DisconnectCode::Replaced, "");
+                    if self.make_room(&key, link) {
+                        // The others hear that the old one left before the new one is among them: to it that would be
+                        // news of a member it was never told of. Each round ends a place of this key, so they end.
+                        self.common.announcements.push_back(Announcement::Proved { key, link });
+                        continue;
                     }
                     if let Some(link) = self.links.get_mut(&link) {
                         link.take_place(&mut self.common, now);
@@ -384,7 +382,22 @@ impl Host {
         });
     }
 
+    /// Ends one older place of this key, parked or with a link other than this; false when there is none.
+    fn make_room(&mut self, key: &[u8; 32], link: LinkId) -> bool {
+        if let Some(parked) = self.common.parked_seat(key) {
+            self.remove(parked, DisconnectCode::Replaced, "");
+            return true;
+        }
+        let older = self.links.values_mut().find(|other| other.id() != link && other.is_member(key));
+        let Some(older) = older else { return false };
+        older.dismiss(&mut self.common, DisconnectCode::Replaced, "");
+        true
+    }
+
     fn announce_joined(&mut self, info: &PeerInfo) {
+        if self.common.mutants.active(Mutant::LoseRosterNews) {
+            return;
+        }
         self.for_other_members(info.peer, &roster_entry(info, false));
         // The newcomer learns who was there before it.
         self.tell_members(info.peer);
@@ -462,6 +475,18 @@ impl Host {
     #[must_use]
     pub fn statistics(&self, peer: PeerId) -> Option<LinkStatistics> {
         self.link_of(peer).and_then(|link| self.links.get(&link)).map(HostLink::statistics)
+    }
+
+    /// Packets of a link that passed every check; `None` once the link is over.
+    #[must_use]
+    pub fn received_on(&self, link: LinkId) -> Option<u64> {
+        self.links.get(&link).map(|link| link.statistics().packets.received)
+    }
+
+    /// Links in their handshake: at most the configuration's `max_half_open`.
+    #[must_use]
+    pub const fn half_open(&self) -> u16 {
+        self.common.half_open
     }
 
     /// The slot of a link, once it has one.

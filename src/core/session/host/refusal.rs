@@ -1,5 +1,6 @@
 //! Refusals: what a member may not say is answered with a signed reason, never silently and never without limit.
 
+use crate::mutants::Mutant;
 use crate::types::{Lane, Time};
 use crate::wire::codes::{DisconnectCode, RefusalReason};
 use crate::wire::limits::{MAX_REFUSALS_PER_S, MAX_REFUSED_MESSAGES};
@@ -39,7 +40,7 @@ impl HostLink {
         // What is only too much or too early for the moment does not count: in a long session that adds up.
         let is_wrong = matches!(reason, RefusalReason::RoleForbids | RefusalReason::NotGranted);
         self.refusals.total += u32::from(is_wrong);
-        if self.refusals.total > MAX_REFUSED_MESSAGES {
+        if self.refusals.total > MAX_REFUSED_MESSAGES && !common.mutants.active(Mutant::TolerateForbidden) {
             return Err(Closing::new(DisconnectCode::MessageForbidden));
         }
         if self.refusals.answered.count(now, 1_000_000) <= MAX_REFUSALS_PER_S {

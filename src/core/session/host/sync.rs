@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::mutants::Mutant;
 use crate::replication::snapshot::FOLD_BYTES;
 use crate::replication::{ArchetypeDef, ChunkHashes, Difference, Scope, Verdict, ack};
 use crate::types::{ChunkId, Lane, Tick, Time};
@@ -212,7 +213,7 @@ impl HostLink {
         // An acknowledgement speaks of the epoch of the packet that carries it.
         let epoch = (number >> 32) as u16;
         let newest_sent = self.sync().1.newest_sent_in(epoch, Lane::State).unwrap_or(0);
-        if ack.newest_sequence > newest_sent {
+        if ack.newest_sequence > newest_sent && !common.mutants.active(Mutant::AcceptAckOfNeverSent) {
             let detail = format!("sequence {} acknowledged, {newest_sent} sent", ack.newest_sequence);
             return Err(Closing::because(DisconnectCode::ProtocolViolation, detail));
         }
@@ -267,10 +268,17 @@ impl HostLink {
         let sync = self.sync().0;
         match &sync.check {
             Check::Folds if report.details.is_empty() => {
-                if report.tick <= sync.ignore_until || report.tick <= sync.confirmed {
+                let is_old = report.tick <= sync.confirmed;
+                if report.tick <= sync.ignore_until
+                    || (is_old && !common.mutants.active(Mutant::ConfirmBackwards))
+                {
                     return Ok(());
                 }
-                match common.replication.compare(key, report.tick, report.fold) {
+                let verdict = match common.replication.compare(key, report.tick, report.fold) {
+                    Verdict::Different if common.mutants.active(Mutant::SkipHashComparison) => Verdict::Equal,
+                    verdict => verdict,
+                };
+                match verdict {
                     Verdict::Equal => {
                         sync.confirmed = report.tick;
                         sync.repairs_in_vain = 0;

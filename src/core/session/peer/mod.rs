@@ -18,7 +18,7 @@ mod sync;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::mutants::Mutants;
+use crate::mutants::{Mutant, Mutants};
 use crate::replication::{Replica, ReplicaLimits};
 use crate::schema::Schema;
 use crate::types::{Lane, PeerId, Tick, Time};
@@ -390,6 +390,7 @@ impl Peer {
         self.confirmed = self.confirmed.max(heartbeat.confirmed_tick);
         if let Some(offset_us) = self.heart.clock().offset_us()
             && heartbeat.host_tick > Tick::ZERO
+            && !self.mutants.active(Mutant::IgnoreClockAnchor)
         {
             self.tick_clock.on_anchor(heartbeat.host_tick, heartbeat.host_time_us, offset_us);
         }
@@ -518,6 +519,12 @@ impl Peer {
             repairs: self.sync.repairs(),
             confirmed_tick: self.confirmed,
         }
+    }
+
+    /// Packets that passed every check.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.courier.counters().received
     }
 
     /// The replica, for tests and tools.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::mutants::Mutant;
 use crate::replication::{ArchetypeDef, PartOutcome, SnapshotProgress, ack::AckTracker};
 use crate::types::{Lane, Tick, Time};
 use crate::wire::codes::DisconnectCode;
@@ -11,7 +12,7 @@ use crate::wire::message::{
     SnapshotReason, StateAck, StateHashReport, WorldSnapshot,
 };
 
-use crate::world::ArchetypeId;
+use crate::world::{ArchetypeId, Frame};
 
 use super::super::closing::Closing;
 use super::super::io::{PeerEvent, PeerState};
@@ -241,7 +242,7 @@ impl Peer {
             mask: mask.into(),
         });
         if complete_tick.since(self.sync.last_reported) >= TICKS_PER_HASH_REPORT
-            && let Some(fold) = self.replica.fold(complete_tick)
+            && let Some(fold) = self.reported_fold(complete_tick)
         {
             self.sync.last_reported = complete_tick;
             let report = StateHashReport { tick: complete_tick, fold, details: Vec::new() };
@@ -249,6 +250,17 @@ impl Peer {
         } else {
             self.send_all(Lane::State, &[ack]);
         }
+    }
+
+    /// The hash of a complete tick: of all its chunks, but for [`Mutant::FoldLeavesOutChunk`].
+    fn reported_fold(&self, tick: Tick) -> Option<u64> {
+        let fold = self.replica.fold(tick)?;
+        if !self.mutants.active(Mutant::FoldLeavesOutChunk) {
+            return Some(fold);
+        }
+        let mut chunks = self.replica.frame(tick)?.chunks.clone();
+        chunks.pop();
+        Some(Frame::new(tick, chunks).fold())
     }
 
     /// Answers a host that saw our hash differ: chunk by chunk first, column by column where it asks.

@@ -383,6 +383,44 @@ fn who_comes_anew_with_the_key_of_somebody_lost_takes_its_place() {
     assert!(replaced);
 }
 
+/// The slots that a guest was told, on its own link, that somebody left.
+fn told_that_left(venue: &Venue, guest: usize) -> Vec<PeerId> {
+    let mut left = Vec::new();
+    for (_, packet) in venue.guests[guest].packets(Way::ToGuest) {
+        let mut scratch = Vec::new();
+        let packet = envelope::open(&packet, None, &mut scratch).expect("the host seals well");
+        left.extend(packet.messages().filter_map(|raw| match raw.decode() {
+            Ok(Message::SessionControl(SessionControl::PeerLeft { peer, .. })) => Some(peer),
+            _ => None,
+        }));
+    }
+    left
+}
+
+#[test]
+fn who_takes_its_own_place_anew_is_not_told_that_it_left() {
+    for is_lost in [true, false] {
+        let mut scene = Scene::new();
+        let onlooker = scene.venue.welcome(5, Role::Viewer);
+        // With the first slot free, the second's member comes to another than it had.
+        scene.venue.guests[scene.guest].peer.leave("bye");
+        scene.venue.pump();
+        let link = scene.venue.guests[scene.bystander].link;
+        let old = scene.venue.host.peer_of(link).expect("a member");
+        if is_lost {
+            let gone = LinkInput::Closed { code: DisconnectCode::LinkLost as u16, reason: "gone" };
+            scene.venue.host.handle(scene.venue.now, link, gone);
+            scene.venue.pump();
+        }
+        let anew = scene.venue.arrive(Arrival::honest(&person(4), Role::Viewer));
+        scene.venue.play(4);
+        assert_eq!(scene.venue.guests[anew].peer.state(), PeerState::Live);
+        assert_eq!(scene.venue.host.peer_of(scene.venue.guests[anew].link), Some(scene.slot));
+        assert_eq!(told_that_left(&scene.venue, anew), [], "lost: {is_lost}");
+        assert_eq!(told_that_left(&scene.venue, onlooker), [scene.slot, old], "lost: {is_lost}");
+    }
+}
+
 #[test]
 fn who_comes_back_learns_who_came_and_went_meanwhile() {
     let mut scene = Scene::new();

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use theta_core::sim::{Outcome, Plan, run};
 
 /// Seeds of a plain `./x test`.
-const DEFAULT_SEEDS: u64 = 300;
+const DEFAULT_SEEDS: u64 = 1000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -55,10 +55,11 @@ fn every_invariant_holds_for_every_seed() {
         if !outcome.violations.is_empty() {
             failures.lock().unwrap().push(explain(seed, &outcome));
         }
-        assert_eq!(outcome.repairs, 0, "seed {seed}: a repair without injected corruption");
+        let is_corrupted = outcome.counts.contains_key("fault corrupted");
+        assert!(outcome.repairs == 0 || is_corrupted, "seed {seed}: a repair without injected corruption");
         let mut counts = counts.lock().unwrap();
         for (what, count) in outcome.counts {
-            *counts.entry(what).or_default() += count;
+            *counts.entry(what.into_owned()).or_default() += count;
         }
         *counts.entry("frames".into()).or_default() += outcome.frames;
     });
@@ -83,7 +84,7 @@ fn the_same_seed_sends_the_same_bytes() {
 fn injected_corruption_is_found_named_and_repaired() {
     // In seed 39 the flipped value is written again before its hash is compared, and the change does not fit it.
     for seed in 30..46 {
-        let plan = Plan { corruption: Some((0, 600)), incident_ppm: 0, ..Plan::from_seed(seed) };
+        let plan = Plan { corruption: Some((0, 600)), ..Plan::from_seed(seed).without_incidents() };
         let outcome = run(&plan);
         assert!(outcome.violations.is_empty(), "{}", explain(seed, &outcome));
         let count = |what: &str| outcome.counts.get(what).copied().unwrap_or(0);
