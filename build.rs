@@ -1,7 +1,9 @@
 //! Link settings of the shared library, and what `theta_build_info` says about the build.
 //!
-//! The SONAME is the ABI's major version, so that an incompatible library is never loaded in its place. Android loads
-//! by file name and wants none. Exports need no version script: rustc hides everything but `extern "C"` functions
+//! The SONAME is the ABI's major version, so that an incompatible library is never loaded in its place. Android packs
+//! and loads by file name, so there the SONAME is that name; without one a program linked by path (an engine's build
+//! system) would record the path of the machine it was built on. Apple's loader has the same trap in the install name,
+//! which is the build folder's unless said otherwise. Exports need no version script: rustc hides everything but `extern "C"` functions
 //! that are `no_mangle`, and `tests/c/run.sh` compares what is left with the header.
 
 use std::env;
@@ -14,6 +16,12 @@ fn main() {
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     if os == "linux" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libtheta_sdk.so.0");
+    }
+    if os == "android" {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libtheta_sdk.so");
+    }
+    if env::var("CARGO_CFG_TARGET_VENDOR").is_ok_and(|vendor| vendor == "apple") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libtheta_sdk.dylib");
     }
     if os == "linux" || os == "android" {
         // Android 15 devices have 16 KB pages; a library aligned to less does not load there.

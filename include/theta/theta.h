@@ -2538,7 +2538,7 @@ THETA_API theta_status theta_session_loaded(struct theta_session session);
  * OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
  * PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
  *
- * Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+ * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
  */
 THETA_API
 theta_status theta_session_suspend(struct theta_session session);
@@ -2548,7 +2548,7 @@ theta_status theta_session_suspend(struct theta_session session);
  * link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
  * session ends with DISCONNECTED when the place was kept no longer.
  *
- * Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+ * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
  */
 THETA_API
 theta_status theta_session_resume(struct theta_session session);
@@ -2557,7 +2557,7 @@ theta_status theta_session_resume(struct theta_session session);
  * Says that the system has another network (Wi-Fi to mobile, another access point): the session goes on from a new
  * socket at once, rather than when silence tells. Nobody else notices.
  *
- * Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+ * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
  */
 THETA_API
 theta_status theta_session_network_changed(struct theta_session session);

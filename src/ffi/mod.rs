@@ -16,6 +16,10 @@
 // size stated beside them. Repeating it under `# Safety` would print it on every page of the header.
 #![allow(clippy::missing_safety_doc)]
 
+// Every struct that holds a pointer has its padding written out for eight bytes.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("the C ABI is for 64-bit processors; theta-core alone is built for others");
+
 #[cfg(test)]
 mod abi;
 pub mod admission;

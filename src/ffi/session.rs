@@ -438,7 +438,7 @@ pub extern "C" fn theta_session_loaded(session: theta_session) -> theta_status {
 /// OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
 /// PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
 ///
-/// Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+/// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]
 pub extern "C" fn theta_session_suspend(session: theta_session) -> theta_status {
     boundary!(theta_session_suspend, {
@@ -452,7 +452,7 @@ pub extern "C" fn theta_session_suspend(session: theta_session) -> theta_status 
 /// link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
 /// session ends with DISCONNECTED when the place was kept no longer.
 ///
-/// Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+/// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]
 pub extern "C" fn theta_session_resume(session: theta_session) -> theta_status {
     boundary!(theta_session_resume, {
@@ -465,7 +465,7 @@ pub extern "C" fn theta_session_resume(session: theta_session) -> theta_status {
 /// Says that the system has another network (Wi-Fi to mobile, another access point): the session goes on from a new
 /// socket at once, rather than when silence tells. Nobody else notices.
 ///
-/// Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+/// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]
 pub extern "C" fn theta_session_network_changed(session: theta_session) -> theta_status {
     boundary!(theta_session_network_changed, {

@@ -3,6 +3,7 @@
 
 use crate::surface::{EXPERIMENTAL, Struct, Surface, text_of};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use syn::Type;
@@ -146,4 +147,25 @@ fn zero(ty: &Type, surface: &Surface) -> String {
         }
         None => "0".into(),
     }
+}
+
+/// Refuses a comment that names a constant which no header defines: a caller would look for it in vain. `THETA_KIND_*`
+/// stands for many.
+pub fn check_names(headers: &[&str]) -> Result<(), String> {
+    let (mut defined, mut named) = (BTreeSet::new(), BTreeSet::new());
+    for part in headers.iter().flat_map(|text| text.split("*/")) {
+        let (code, comment) = part.split_once("/*").unwrap_or((part, ""));
+        defined.extend(constants_in(code));
+        named.extend(constants_in(comment).filter(|name| !name.ends_with('_')));
+    }
+    let unknown: Vec<&str> = named.difference(&defined).copied().collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(format!("comments name what the headers do not define: {}", unknown.join(", ")))
+}
+
+fn constants_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("THETA_") || word.starts_with("THETAX_"))
 }

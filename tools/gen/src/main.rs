@@ -61,6 +61,8 @@ fn run() -> Result<(), String> {
         },
     ];
 
+    header::check_names(&[&outputs[0].text, &outputs[1].text])?;
+
     let mut stale = Vec::new();
     for output in &outputs {
         let path = root.join(output.path);
@@ -244,6 +246,21 @@ pub unsafe extern \"C\" fn thetax_session_try(session: theta_session, trial: *co
             error.contains("thetax_session_try: an exported function must start with `theta_`"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn comments_name_constants_that_there_are() {
+        let entry = scratch("names", |_, text| {
+            text.replace("/// Milliseconds.", "/// At most THETA_NAME_BYTES, or THETA_E_*.")
+        });
+        let surface = surface::Surface::read(&entry, surface::STABLE).unwrap();
+        let text = header::generate(&entry, &surface).unwrap();
+        header::check_names(&[&text]).unwrap();
+        let wrong = text.replace("At most THETA_NAME_BYTES", "At most THETA_NAME_LENGTH");
+        let error = header::check_names(&[&wrong]).unwrap_err();
+        assert!(error.ends_with(": THETA_NAME_LENGTH"), "{error}");
+        let elsewhere = "#define THETA_NAME_LENGTH 16u";
+        header::check_names(&[&wrong, elsewhere]).unwrap();
     }
 
     #[test]

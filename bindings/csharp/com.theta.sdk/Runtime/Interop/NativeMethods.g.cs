@@ -566,7 +566,7 @@ namespace Theta.Interop
         ///  OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
         ///  PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
         ///
-        ///  Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+        ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_suspend", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_session_suspend(theta_session session);
@@ -576,7 +576,7 @@ namespace Theta.Interop
         ///  link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
         ///  session ends with DISCONNECTED when the place was kept no longer.
         ///
-        ///  Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+        ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_resume", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_session_resume(theta_session session);
@@ -585,7 +585,7 @@ namespace Theta.Interop
         ///  Says that the system has another network (Wi-Fi to mobile, another access point): the session goes on from a new
         ///  socket at once, rather than when silence tells. Nobody else notices.
         ///
-        ///  Returns THETA_OK, THETA_E_INVALID_STATE (a host), the handle errors, THETA_E_CONCURRENT. [serial]
+        ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
         /// </summary>
         [DllImport(__DllName, EntryPoint = "theta_session_network_changed", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int theta_session_network_changed(theta_session session);
