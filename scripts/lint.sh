@@ -8,7 +8,7 @@ run_lint() {
   need_cargo_deny
 
   local failed=
-  steps 9
+  steps 10
   step "Rust formatting" "run cargo fmt" cargo fmt --all --check || failed=1
   step "Clippy" "mend what it says; an allow needs a reason beside it" \
     cargo clippy --workspace --all-targets -- -D warnings || failed=1
@@ -19,6 +19,8 @@ run_lint() {
   step "The header under every compiler" "the ABI in src/ffi must stay C99 and C++11" lint_header || failed=1
   step "Exports are the header's functions" "an export is missing from src/ffi's modules, or exported by accident" \
     lint_exports || failed=1
+  step "Every function is in C++ and C#" "wrap it natively in bindings/cpp/include and bindings/csharp, with a test each" \
+    lint_wrappers || failed=1
   step "Every symbol is documented" "write what it does, who owns what, its thread class and statuses in src/ffi" \
     lint_documentation || failed=1
   step "Shell scripts" "mend what shellcheck says" lint_shell || failed=1
@@ -90,6 +92,18 @@ lint_exports() {
   echo "header (<) and library (>):"
   diff <(header_functions) <(printf '%s\n' "$exported")
   echo "$(header_functions | wc -l) functions, no difference"
+}
+
+# What the C ABI can do, C++ and C# can do: each function is called by a hand-written line of both.
+lint_wrappers() {
+  local name missing=0 cpp csharp
+  cpp=$(cat "$ROOT"/bindings/cpp/include/theta/*.hpp "$ROOT"/bindings/cpp/include/theta/cpp/*.hpp)
+  csharp=$(find "$ROOT/bindings/csharp/com.theta.sdk/Runtime" -name '*.cs' ! -name '*.g.cs' -exec cat {} +)
+  for name in $(header_functions); do
+    grep -qw "$name" <<<"$cpp" || { echo "theta.hpp never calls $name" && missing=1; }
+    grep -qw "NativeMethods.$name" <<<"$csharp" || { echo "the C# package never calls $name" && missing=1; }
+  done
+  return "$missing"
 }
 
 # theta-gen refuses what has no comment at all; a function's comment must also name its thread class.

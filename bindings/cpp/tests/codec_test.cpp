@@ -37,6 +37,7 @@ struct tally {
     int wrong_defaults = 0;
     theta::code inside = theta::code::ok;
     theta::host_session* host = nullptr;
+    theta::runtime* runtime = nullptr;
 };
 
 theta::result<theta::component_ref<door>> add_door(theta::registry& registry, const std::shared_ptr<tally>& count) {
@@ -48,6 +49,10 @@ theta::result<theta::component_ref<door>> add_door(theta::registry& registry, co
             to.state = 3;
             if (count->host != nullptr) {
                 count->inside = count->host->tick().error().code();
+            }
+            if (count->runtime != nullptr) {
+                CHECK(count->runtime->shutdown(std::chrono::seconds(1)).code() == theta::code::reentrant);
+                CHECK(count->runtime->detach().code() == theta::code::reentrant);
             }
             if (from.angle == angle_that_throws) {
                 throw std::runtime_error("thirteen");
@@ -126,6 +131,14 @@ TEST_CASE("elements of a codec travel, and refused ones keep the old value") {
         must(pair.host.tick());
         CHECK(count->inside == theta::code::reentrant);
         count->host = nullptr;
+
+        // A runtime that refused to end in there is still this program's.
+        count->runtime = &pair.runtime;
+        write(pair.host, doors, entity, second);
+        must(pair.host.tick());
+        count->runtime = nullptr;
+        CHECK(static_cast<bool>(pair.runtime));
+        must(pair.host.tick());
         CHECK(count->wrong_defaults == 0);
         CHECK(count.use_count() > 1);
     }

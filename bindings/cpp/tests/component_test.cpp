@@ -124,6 +124,35 @@ TEST_CASE("the schema hash is that of the description, not of the moment") {
     CHECK(hash_of(coarser) != hash_of(describe_transform()));
 }
 
+TEST_CASE("how a field's changes are coded belongs to the field described last") {
+    const auto description = theta::component<transform>("test.transform")
+                                 .field(1, "position", &transform::position, theta::metres(-512, 512, 1 / 1024.))
+                                 .coded(theta::predictor::linear, theta::diff::replace)
+                                 .field(2, "rotation", &transform::rotation, theta::rotation(10))
+                                 .field(3, "team", &transform::team, theta::integer(0, 7))
+                                 .coded(theta::predictor::none)
+                                 .document();
+    description.described([](const theta_component_desc& component) {
+        REQUIRE(component.field_count == 3);
+        CHECK(component.fields[0].predictor == THETA_PREDICTOR_LINEAR);
+        CHECK(component.fields[0].diff == THETA_DIFF_REPLACE);
+        CHECK(component.fields[0].flags == 0);
+        CHECK(component.fields[1].predictor == THETA_PREDICTOR_HOLD);
+        CHECK(component.fields[1].diff == THETA_DIFF_RESIDUAL);
+        CHECK(component.fields[2].predictor == THETA_PREDICTOR_NONE);
+        CHECK(component.fields[2].flags == THETA_FIELD_DOCUMENT);
+    });
+    auto runtime = must(theta::runtime::create());
+    auto registry = must(theta::registry::create(runtime));
+    auto plain = must(theta::registry::create(runtime));
+    must(registry.add(description));
+    must(plain.add(describe_transform()));
+    CHECK(must(registry.schema_hash()) != must(plain.schema_hash()));
+    // On nothing, nothing happens.
+    theta::component<transform> empty("test.empty");
+    empty.coded(theta::predictor::linear).document();
+}
+
 TEST_CASE("what makes no sense is refused with a sentence") {
     auto runtime = must(theta::runtime::create());
     auto registry = must(theta::registry::create(runtime));

@@ -77,6 +77,15 @@ TEST_CASE("shutting down makes everything of a runtime stale, and says what it d
     CHECK(runtime.shutdown(std::chrono::seconds(1)).code() == theta::code::handle_zero);
 }
 
+TEST_CASE("any patience is good for a shutdown") {
+    auto patient = must(theta::runtime::create());
+    CHECK(must(patient.shutdown(std::chrono::hours(24 * 365))).threads_left == 0);
+    CHECK_FALSE(static_cast<bool>(patient));
+    auto hasty = must(theta::runtime::create());
+    must(hasty.shutdown(std::chrono::milliseconds(-1)));
+    CHECK_FALSE(static_cast<bool>(hasty));
+}
+
 TEST_CASE("detaching returns at once") {
     auto runtime = must(theta::runtime::create());
     const auto before = theta::now_ns();

@@ -74,7 +74,14 @@ bool use_everything(theta::host_session& host, theta::joined_session& guest, con
                                          .field(5, "target", &everything::target)
                                          .field(6, "name", &everything::name)
                                          .field(7, "list", &everything::list, theta::integer(-100, 100)));
-    if (!added) {
+    const auto coded = registry->add_codec<std::uint64_t>(
+        theta::component<everything>("hygiene.coded")
+            .field(4, "bits", &everything::bits)
+            .coded(theta::predictor::none, theta::diff::replace)
+            .document(),
+        [](theta::entity_id, const std::uint64_t&, everything&) {},
+        [](theta::entity_id, const everything&, std::uint64_t&) { return true; });
+    if (!added || !coded) {
         return false;
     }
     const std::vector<theta::entity_id> ids;
@@ -93,6 +100,7 @@ bool use_everything(theta::host_session& host, theta::joined_session& guest, con
     if (const auto frame = guest.newest_frame()) {
         fine = fine && frame->entities(rows, *added) && frame->read(*added, values)
                && frame->read_quantised(added->id, 1, lanes)
+               && frame->read_strided(*added, values.data(), sizeof(everything), values.size())
                && frame->read_field<theta::entity_id>(*added, 5, theta::span<theta::entity_id>{});
     }
     fine = fine && guest.poll([](const theta::event&) {}) && guest.each_frame([](const theta::frame&) {});

@@ -475,3 +475,89 @@ TEST_CASE("events that a throwing callback left behind come with the next poll")
     std::sort(spawned.begin(), spawned.end());
     CHECK(seen == spawned);
 }
+
+TEST_CASE("a poll inside a poll is refused, and no event is lost by it") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    for (int i = 0; i < 5; ++i) {
+        must(pair.host.spawn(theta::entity(1).with(pulse)));
+    }
+    std::size_t spawned = 0;
+    bool refused = false;
+    REQUIRE(pair.until([&] {
+        must(pair.guest.poll([&](const theta::event& event) {
+            spawned += event.kind == event_kind::entity_spawned ? 1U : 0U;
+            const auto again = pair.guest.poll([](const theta::event&) {});
+            refused = again.code() == theta::code::concurrent;
+        }));
+        must(pair.host.tick());
+        for (const auto& event : pair.guest_events) {
+            spawned += event.kind == event_kind::entity_spawned ? 1U : 0U;
+        }
+        pair.guest_events.clear();
+        return spawned >= 5;
+    }));
+    CHECK(spawned == 5);
+    CHECK(refused);
+    must(pair.guest.poll([](const theta::event&) {}));
+}
+
+TEST_CASE("a description of an entity keeps nothing of what it was made from") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open();
+    theta::entity prefab(3);
+    for (const float x : {1.0F}) {
+        const meeting::pulse passing{{x, 2, 3}, 9};
+        prefab.with(pulse, passing).payload(std::string(100, 'p'));
+    }
+    must(pair.host.spawn(prefab));
+    const theta::entity copy = prefab;
+    prefab = theta::entity(4);
+    must(pair.host.spawn(copy));
+    must(pair.host.tick());
+    const auto frame = must(pair.host.newest_frame());
+    std::vector<theta::entity_row> rows;
+    std::array<meeting::pulse, 3> values{};
+    must(frame.entities(rows, pulse));
+    REQUIRE(must(frame.read(pulse, values)) == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+        CHECK(rows[i].type_id == 3);
+        CHECK(values[i].position.z == 3);
+        CHECK(values[i].beats == 9);
+        CHECK(must(frame.payload(rows[i].id)) == std::string(100, 'p'));
+    }
+    CHECK(values[2].beats == 0);
+    // Into an engine's own objects.
+    struct object {
+        double before = 1;
+        meeting::pulse state;
+        double after = 2;
+    };
+    std::array<object, 2> objects;
+    CHECK(must(frame.read_strided(pulse, &objects[0].state, sizeof(object), objects.size())) == 2);
+    CHECK(objects[1].state.beats == 9);
+    CHECK(objects[1].before == 1);
+    CHECK(objects[0].after == 2);
+    CHECK(must(frame.read_strided(pulse, &objects[0].state, sizeof(object), 1)) == 2);
+}
+
+TEST_CASE("a host that leaves says goodbye to everybody and still hears its last events") {
+    meeting::pair pair;
+    meeting::add_pulse(pair.registry);
+    pair.open_and_join();
+    must(pair.host.leave());
+    must(pair.host.leave());
+    const auto over = [&] {
+        must(pair.host.poll([&](const theta::event& event) { keep(pair.host_events, event); }));
+        must(pair.guest.poll([&](const theta::event& event) { keep(pair.guest_events, event); }));
+        return find(pair.guest_events, event_kind::disconnected) != nullptr
+               && must(pair.host.info()).state == THETA_STATE_CLOSED;
+    };
+    for (int turn = 0; turn < 6000 && !over(); ++turn) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    CHECK(over());
+    CHECK(pair.host.tick().code() == theta::code::disconnected);
+}

@@ -19,6 +19,20 @@ TEST_CASE("a span views whatever is contiguous") {
         sum += value;
     }
     CHECK(sum == 5);
+    // As Unreal's containers spell it.
+    struct engine_array {
+        std::vector<int> held;
+        int* GetData() { return held.data(); }
+        const int* GetData() const { return held.data(); }
+        int Num() const { return static_cast<int>(held.size()); }
+    };
+    engine_array engine{{7, 8, 9}};
+    const engine_array fixed{{1}};
+    CHECK(theta::span<int>(engine)[2] == 9);
+    CHECK(theta::span<const int>(engine).size() == 3);
+    CHECK(theta::span<const int>(fixed).size() == 1);
+    CHECK_FALSE(std::is_constructible_v<theta::span<int>, const engine_array&>);
+    CHECK_FALSE(std::is_constructible_v<theta::span<const long>, engine_array&>);
     // Neither constness nor a base class is lost by accident.
     CHECK_FALSE(std::is_constructible_v<theta::span<int>, const std::vector<int>&>);
     struct base {};
@@ -74,6 +88,8 @@ TEST_CASE("entity ids order, hash and are false when empty") {
     CHECK(ids.size() == 2);
     CHECK(theta::entity_id{3} < theta::entity_id{4});
     CHECK_FALSE(static_cast<bool>(theta::entity_id{}));
+    const std::unordered_set<theta::component_id> kinds{{3}, {4}, {3}};
+    CHECK(kinds.size() == 2);
 }
 
 TEST_CASE("codes and disconnects have texts") {
@@ -82,7 +98,7 @@ TEST_CASE("codes and disconnects have texts") {
     CHECK(theta::status_text(static_cast<theta::code>(-4711)).size() > 0);
     CHECK(theta::disconnect_text(0).size() > 0);
     CHECK(theta::build_info().find("0.1") != std::string_view::npos);
-    CHECK(theta_abi_version() == THETA_ABI_VERSION);
+    CHECK(theta::abi_version() == THETA_ABI_VERSION);
 }
 
 TEST_CASE("the clock goes forward") {

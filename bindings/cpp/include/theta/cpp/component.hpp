@@ -238,6 +238,27 @@ public:
         return std::move(*this);
     }
 
+    /// How changes of the field described last are coded; part of the schema hash. `hold` and `residual` unless said
+    /// otherwise.
+    component& coded(theta::predictor against, theta::diff as = theta::diff::residual) & noexcept {
+        if (!fields_.empty()) {
+            fields_.back().first.predictor = static_cast<std::uint8_t>(against);
+            fields_.back().first.diff = static_cast<std::uint8_t>(as);
+        }
+        return *this;
+    }
+    component&& coded(theta::predictor against, theta::diff as = theta::diff::residual) && noexcept {
+        return std::move(static_cast<component&>(*this).coded(against, as));
+    }
+    /// Only the command log writes the field described last.
+    component& document() & noexcept {
+        if (!fields_.empty()) {
+            fields_.back().first.flags |= THETA_FIELD_DOCUMENT;
+        }
+        return *this;
+    }
+    component&& document() && noexcept { return std::move(static_cast<component&>(*this).document()); }
+
     /// Who writes it; the host unless said otherwise.
     component& written_by(theta::authority who) & noexcept {
         authority_ = who;

@@ -8,8 +8,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,6 +36,10 @@ template <class T, class Call> result<std::size_t> read_rows(std::vector<T>& out
     }
 }
 
+/// A parameter that takes no part in deduction, so that what converts to it is taken.
+template <class T> struct identity { using type = T; };
+template <class T> using no_deduction = typename identity<T>::type;
+
 }  // namespace detail
 
 /// One complete tick, held still for as long as this object lives. Reading is free for any number of threads at once.
@@ -43,9 +49,9 @@ public:
     frame() noexcept = default;
 
     [[nodiscard]] result<frame_info> info() const noexcept {
-        auto info = detail::sized<theta_frame_info>();
-        const auto status = theta_frame_info_get(handle_.get(), &info);
-        return detail::done(status, info);
+        auto filled = detail::sized<theta_frame_info>();
+        const auto status = theta_frame_info_get(handle_.get(), &filled);
+        return detail::done(status, filled);
     }
 
     /// Every entity of the tick; those with a component, when one is given. Their order is that of `read`.
@@ -64,12 +70,19 @@ public:
     template <class T> result<std::size_t> read(component_ref<T> component, std::vector<T>& out) const noexcept {
         return column(component.id, 0, 0, sizeof(T), out);
     }
-    /// The same into memory of the caller. Returns how many rows there are: more than `out` takes means that it was too
-    /// small.
-    template <class T> result<std::size_t> read(component_ref<T> component, span<T> out) const noexcept {
+    /// The same into memory of the caller: an array, a TArray, a span. Returns how many rows there are: more than `out`
+    /// takes means that it was too small.
+    template <class T>
+    result<std::size_t> read(component_ref<T> component, detail::no_deduction<span<T>> out) const noexcept {
         return column(component.id, 0, 0, sizeof(T), out);
     }
-    /// One field of every row, packed.
+    /// The same into structs that lie inside larger ones: `first` and then every `stride_bytes`, `capacity` of them.
+    template <class T>
+    result<std::size_t> read_strided(component_ref<T> component, T* first, std::size_t stride_bytes,
+                                     std::size_t capacity) const noexcept {
+        return column(component.id, 0, 0, stride_bytes, span<T>(first, capacity));
+    }
+    /// One field of every row, packed; `M` is laid out as the field is.
     template <class M, class T>
     result<std::size_t> read_field(component_ref<T> component, std::uint16_t field,
                                    std::vector<M>& out) const noexcept {
@@ -165,7 +178,7 @@ public:
                                       std::size_t stride_bytes) noexcept {
         return put(component.id, 0, entities, first, entities.size(), stride_bytes);
     }
-    /// One field only; the other fields keep their values.
+    /// One field only, `M` laid out as the field is; the other fields keep their values.
     template <class M, class T>
     result<write_report> field(component_ref<T> component, std::uint16_t id, span<const entity_id> entities,
                                span<const M> values) noexcept {
@@ -204,7 +217,7 @@ private:
     detail::owned<theta_write, &detail::release> handle_;
 };
 
-/// What to spawn. Values are referred to, not copied: write it where it is used.
+/// What to spawn. Everything is copied in, so one may be kept and spawned from many times.
 ///
 ///     host.spawn(theta::entity(avatar_type).owned_by(peer).payload(name).with(avatar, demo_avatar{}))
 class entity {
@@ -232,33 +245,56 @@ public:
     }
     /// At most 256 bytes that every peer gets with the spawn.
     entity& payload(std::string_view bytes) noexcept {
-        description_.payload = reinterpret_cast<const std::uint8_t*>(bytes.data());
-        description_.payload_length = detail::narrow(bytes.size());
+        payload_ = bytes;
         return *this;
     }
     /// Gives it a component with this value.
     template <class T> entity& with(component_ref<T> component, const T& value) noexcept {
-        return attach(component.id, &value);
+        static_assert(std::is_trivially_copyable_v<T>, "a component is copied as bytes");
+        return attach(component.id, &value, sizeof(T));
     }
     /// Gives it a component with its defaults.
-    template <class T> entity& with(component_ref<T> component) noexcept { return attach(component.id, nullptr); }
+    template <class T> entity& with(component_ref<T> component) noexcept { return attach(component.id, nullptr, 0); }
 
 private:
     friend class host_session;
     static constexpr std::size_t most_components = 64;
+    static constexpr std::size_t no_value = ~std::size_t{0};
+    // What operator new aligns to at least; the library reads the fields in place.
+    static constexpr std::size_t alignment = alignof(std::max_align_t);
 
-    entity& attach(component_id id, const void* value) noexcept {
+    entity& attach(component_id id, const void* value, std::size_t size) noexcept {
         if (count_ < most_components) {
             ids_[count_] = id.bits;
-            values_[count_] = value;
+            starts_[count_] = value == nullptr ? no_value : bytes_.size();
+            bytes_.resize(bytes_.size() + (size + alignment - 1) / alignment * alignment);
+            if (value != nullptr) {
+                std::memcpy(bytes_.data() + starts_[count_], value, size);
+            }
         }
         ++count_;
         return *this;
     }
 
+    theta_status spawn_in(theta_session session, std::uint64_t& spawned) const noexcept {
+        std::array<const void*, most_components> values{};
+        for (std::size_t i = 0; i < count_; ++i) {
+            values[i] = starts_[i] == no_value ? nullptr : bytes_.data() + starts_[i];
+        }
+        auto description = description_;
+        description.component_ids = ids_.data();
+        description.component_values = values.data();
+        description.component_count = detail::narrow(count_);
+        description.payload = reinterpret_cast<const std::uint8_t*>(payload_.data());
+        description.payload_length = detail::narrow(payload_.size());
+        return theta_entity_spawn(session, &description, &spawned);
+    }
+
     theta_spawn_desc description_ = detail::sized<theta_spawn_desc>();
     std::array<std::uint64_t, most_components> ids_{};
-    std::array<const void*, most_components> values_{};
+    std::array<std::size_t, most_components> starts_{};
+    std::vector<unsigned char> bytes_;
+    std::string payload_;
     std::size_t count_ = 0;
 };
 

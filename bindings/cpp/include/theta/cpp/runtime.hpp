@@ -75,20 +75,31 @@ public:
         return detail::done(status, runtime(handle));
     }
 
-    /// Closes the sessions and joins the threads, waiting at most `patience`; the report names what was left.
+    /// Closes the sessions and joins the threads, waiting at most `patience`, and never more than a minute; the report
+    /// names what was left. Should it fail, this object still owns the runtime.
     result<shutdown_report> shutdown(std::chrono::milliseconds patience) noexcept {
+        constexpr std::uint32_t longest_ms = 60'000;
         auto report = detail::sized<theta_shutdown_report>();
         const auto count = patience.count();
-        const auto deadline_ms = count <= 0            ? 0U
-                                 : count > 0xFFFF'FFFF ? 0xFFFF'FFFFU
-                                                       : static_cast<std::uint32_t>(count);
-        const auto status = theta_runtime_shutdown(handle_.take(), deadline_ms, &report);
+        const auto deadline_ms = count <= 0           ? 0U
+                                 : count > longest_ms ? longest_ms
+                                                      : static_cast<std::uint32_t>(count);
+        const auto status = theta_runtime_shutdown(handle_.get(), deadline_ms, &report);
+        if (status >= 0) {
+            static_cast<void>(handle_.take());
+        }
         return detail::done(status, report);
     }
 
     /// Lets go at once and leaves the clean-up to the library's own threads: for an editor that is about to unload
-    /// code.
-    result<void> detach() noexcept { return detail::done(theta_runtime_detach(handle_.take())); }
+    /// code. Should it fail, this object still owns the runtime.
+    result<void> detach() noexcept {
+        const auto status = theta_runtime_detach(handle_.get());
+        if (status >= 0) {
+            static_cast<void>(handle_.take());
+        }
+        return detail::done(status);
+    }
 
     /// The C handle, still owned by this object.
     [[nodiscard]] theta_runtime raw() const noexcept { return handle_.get(); }

@@ -2,7 +2,7 @@
 // `joined_session`, so that a call in the wrong role does not compile.
 //
 // Threads: one thread at a time drives a session (poll, tick, spawn, send ...); a second one gets `code::concurrent`,
-// never a data race. Marked "any thread": info, peers, render_tick, sample, statistics, and everything on frames and
+// never a data race, and so does a poll inside a poll's callback. Marked "any thread": info, peers, render_tick, sample, statistics, and everything on frames and
 // writes.
 #ifndef THETA_CPP_SESSION_HPP
 #define THETA_CPP_SESSION_HPP
@@ -12,6 +12,7 @@
 #include <theta/cpp/types.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -80,6 +81,30 @@ struct invite {
     std::string ticket;
 };
 
+namespace detail {
+
+/// One at a time: false where another has entered and not left.
+class entered {
+public:
+    explicit entered(std::atomic<bool>& flag) noexcept
+        : flag_(flag),
+          first_(!flag.exchange(true, std::memory_order_acquire)) {}
+    entered(const entered&) = delete;
+    entered& operator=(const entered&) = delete;
+    ~entered() {
+        if (first_) {
+            flag_.store(false, std::memory_order_release);
+        }
+    }
+    explicit operator bool() const noexcept { return first_; }
+
+private:
+    std::atomic<bool>& flag_;
+    bool first_;
+};
+
+}  // namespace detail
+
 /// What hosts and guests share.
 class session {
 public:
@@ -104,8 +129,14 @@ public:
 
     /// Hands every waiting event to `use(const theta::event&)` on this thread, in order, and returns how many there
     /// were. The text of an event lives until `use` returns. Should `use` throw, the events behind it come with the
-    /// next poll.
+    /// next poll. `use` may do everything with the session but poll it or end its life (`close` is fine).
     template <class Use> result<std::size_t> poll(Use&& use) {
+        // The events that were fetched are this object's, so the library cannot tell a second poll from the first.
+        const detail::entered alone(polling_);
+        if (!alone) {
+            return error{code::concurrent, "theta::session::poll",
+                         "This session is being polled: one thread polls it, and not from inside the callback."};
+        }
         std::size_t handled = 0;
         for (;;) {
             while (next_event_ < event_count_) {
@@ -166,9 +197,9 @@ public:
 
     /// State, role, ticks, identities. Any thread.
     [[nodiscard]] result<session_info> info() const noexcept {
-        auto info = detail::sized<theta_session_info>();
-        const auto status = theta_session_info_get(handle_.get(), &info);
-        return detail::done(status, info);
+        auto filled = detail::sized<theta_session_info>();
+        const auto status = theta_session_info_get(handle_.get(), &filled);
+        return detail::done(status, filled);
     }
 
     /// Everybody who is here now. Any thread.
@@ -182,6 +213,10 @@ public:
     result<void> set_host_tag(entity_id entity, std::uint64_t host_tag) noexcept {
         return detail::done(theta_entity_set_host_tag(handle_.get(), entity.bits, host_tag));
     }
+
+    /// Says goodbye and keeps the session, so that the last events can be polled; on a host this ends it for everybody.
+    /// `close` does it without a last event.
+    result<void> leave() noexcept { return detail::done(theta_session_leave(handle_.get())); }
 
     /// Ends the session in an orderly way and makes this object empty. Any thread; never waits. The destructor does the
     /// same.
@@ -230,6 +265,7 @@ private:
     std::array<theta_event, 32> events_{};
     std::size_t next_event_ = 0;
     std::size_t event_count_ = 0;
+    std::atomic<bool> polling_{false};
     std::string text_;
     std::string bearer_;
 };
@@ -353,20 +389,16 @@ public:
         }
     }
 
-    result<entity_id> spawn(entity& what) noexcept {
+    /// Every peer sees it complete, with the next tick.
+    result<entity_id> spawn(const entity& what) noexcept {
         if (what.count_ > entity::most_components) {
             return error{code::range, "theta::host_session::spawn",
                          "An entity described with theta::entity has at most 64 components."};
         }
-        auto description = what.description_;
-        description.component_ids = what.ids_.data();
-        description.component_values = what.values_.data();
-        description.component_count = detail::narrow(what.count_);
         entity_id spawned{};
-        const auto status = theta_entity_spawn(raw(), &description, &spawned.bits);
+        const auto status = what.spawn_in(raw(), spawned.bits);
         return detail::done(status, spawned);
     }
-    result<entity_id> spawn(entity&& what) noexcept { return spawn(what); }
     result<void> despawn(entity_id entity) noexcept { return detail::done(theta_entity_despawn(raw(), entity.bits)); }
     result<void> set_owner(entity_id entity, peer_id owner) noexcept {
         return detail::done(theta_entity_set_owner(raw(), entity.bits, owner));
@@ -441,8 +473,6 @@ public:
     result<void> resume() noexcept { return detail::done(theta_session_resume(raw())); }
     /// The system has another network: the session goes on from a new socket at once.
     result<void> network_changed() noexcept { return detail::done(theta_session_network_changed(raw())); }
-    /// Says goodbye; the session closes with an event. `close` does it without one.
-    result<void> leave() noexcept { return detail::done(theta_session_leave(raw())); }
 
     /// Sends what the player does now. Only the newest counts.
     result<void> send_input(const input& now) noexcept { return detail::done(theta_session_send_input(raw(), &now)); }

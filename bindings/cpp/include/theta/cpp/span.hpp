@@ -1,6 +1,6 @@
 // A view of contiguous elements: pointer and count, owning nothing. C++17 has no std::span; this one converts from
-// whatever has data() and size() (std::vector, std::array, std::span, TArray-like wrappers) and from C arrays, and does
-// nothing else.
+// whatever has data() and size() (std::vector, std::array, std::span) or GetData() and Num() (Unreal's TArray and its
+// kin), and from C arrays, and does nothing else.
 #ifndef THETA_CPP_SPAN_HPP
 #define THETA_CPP_SPAN_HPP
 
@@ -18,6 +18,8 @@ template <class T> class span {
     template <class Source> static constexpr bool compatible = std::is_convertible_v<Source (*)[], T (*)[]>;
 
     template <class Container> using data_of = std::remove_pointer_t<decltype(std::data(std::declval<Container&>()))>;
+    template <class Container>
+    using engine_data_of = std::remove_pointer_t<decltype(std::declval<Container&>().GetData())>;
 
 public:
     using element_type = T;
@@ -40,6 +42,11 @@ public:
     constexpr span(Container&& container) noexcept
         : data_(std::data(container)),
           size_(std::size(container)) {}
+
+    template <class Container, std::enable_if_t<compatible<engine_data_of<Container>>, long> = 0>
+    constexpr span(Container&& container) noexcept
+        : data_(container.GetData()),
+          size_(static_cast<std::size_t>(container.Num())) {}
 
     [[nodiscard]] constexpr T* data() const noexcept { return data_; }
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }

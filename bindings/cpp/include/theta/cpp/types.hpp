@@ -73,6 +73,21 @@ enum class semantic : std::uint8_t {
     scale = THETA_SEMANTIC_SCALE,
 };
 
+/// What a field's change is coded against.
+enum class predictor : std::uint8_t {
+    hold = THETA_PREDICTOR_HOLD,
+    none = THETA_PREDICTOR_NONE,
+    linear = THETA_PREDICTOR_LINEAR,
+    ballistic = THETA_PREDICTOR_BALLISTIC,
+    angular_velocity = THETA_PREDICTOR_ANGULAR_VELOCITY,
+};
+
+/// How a field's change is written: as its distance from the prediction, or as the new value.
+enum class diff : std::uint8_t {
+    residual = THETA_DIFF_RESIDUAL,
+    replace = THETA_DIFF_REPLACE,
+};
+
 enum class session_state : std::uint32_t {
     connecting = THETA_STATE_CONNECTING,
     handshake = THETA_STATE_HANDSHAKE,
@@ -235,8 +250,8 @@ using shutdown_report = theta_shutdown_report;
 using seed = std::array<std::uint8_t, 32>;
 using public_key = std::array<std::uint8_t, 32>;
 
-inline constexpr std::uint32_t pose_valid = 1;
-inline constexpr std::uint32_t pose_tracked = 2;
+inline constexpr std::uint32_t pose_valid = THETA_POSE_VALID;
+inline constexpr std::uint32_t pose_tracked = THETA_POSE_TRACKED;
 
 /// One input of a player: head, two hands, buttons and axes. `sampled_at_us` is the application's own motion clock.
 struct input : theta_input {
@@ -268,6 +283,9 @@ inline std::uint32_t narrow(std::size_t size) noexcept {
 /// The process's monotonic clock, nanoseconds since an arbitrary start. Any thread.
 [[nodiscard]] inline std::uint64_t now_ns() noexcept { return theta_now_ns(); }
 
+/// The ABI version of the loaded library; runtime::create refuses another one than the header's. Any thread.
+[[nodiscard]] inline std::uint32_t abi_version() noexcept { return theta_abi_version(); }
+
 /// Version, target and features of the loaded library. Static text. Any thread.
 [[nodiscard]] inline std::string_view build_info() noexcept { return theta_build_info(); }
 
@@ -286,6 +304,9 @@ inline std::uint32_t narrow(std::size_t size) noexcept {
 
 template <> struct std::hash<theta::entity_id> {
     std::size_t operator()(theta::entity_id id) const noexcept { return std::hash<std::uint64_t>{}(id.bits); }
+};
+template <> struct std::hash<theta::component_id> {
+    std::size_t operator()(theta::component_id id) const noexcept { return std::hash<std::uint64_t>{}(id.bits); }
 };
 
 #endif
