@@ -1,5 +1,5 @@
-// What a panic of the library costs a C++ program: an error with a sentence, and the session or the runtime it happened in.
-// Runs with a library that was built with the feature test-panics, which is loaded in the other one's place.
+// What a panic of the library costs a C++ program: an error with a sentence, and the session or the runtime it happened
+// in. Runs with a library that was built with the feature test-panics, which is loaded in the other one's place.
 #include "meeting.hpp"
 
 #include <dlfcn.h>
@@ -51,7 +51,8 @@ TEST_CASE("a panic of the runtime's thread is told by every session, and other r
     live_pair other;
     CHECK(panic_in("theta_test_panic_runtime", one.runtime.raw()) == THETA_OK);
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while ((find(one.guest_events, event_kind::faulted) == nullptr || find(one.host_events, event_kind::faulted) == nullptr)
+    while ((find(one.guest_events, event_kind::faulted) == nullptr
+            || find(one.host_events, event_kind::faulted) == nullptr)
            && std::chrono::steady_clock::now() < end) {
         must(one.guest.poll([&](const theta::event& event) { meeting::keep(one.guest_events, event); }));
         must(one.host.poll([&](const theta::event& event) { meeting::keep(one.host_events, event); }));

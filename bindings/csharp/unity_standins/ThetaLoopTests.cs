@@ -16,10 +16,15 @@ namespace Theta.Unity.Tests
         {
             internal readonly List<string> Calls = new List<string>();
             internal bool Throws;
+            internal Action Early;
 
             public void EarlyUpdate()
             {
                 Calls.Add("early");
+                if (Early != null)
+                {
+                    Early();
+                }
                 if (Throws)
                 {
                     throw new InvalidOperationException("on purpose");
@@ -88,6 +93,41 @@ namespace Theta.Unity.Tests
             Frame(null);
             Assert.AreEqual(1, Debug.Exceptions);
             Assert.AreEqual(3, good.Calls.Count);
+        }
+
+        [Test]
+        public void StagesComeAndGoWhileTheyRun()
+        {
+            Recorder first = new Recorder();
+            Recorder second = new Recorder();
+            Recorder third = new Recorder();
+            Recorder late = new Recorder();
+            first.Early = delegate
+            {
+                ThetaLoop.Remove(first);
+                ThetaLoop.Remove(third);
+                ThetaLoop.Add(late);
+            };
+            // Leaves and comes back each time: once a moment, not for ever.
+            second.Early = delegate
+            {
+                ThetaLoop.Remove(second);
+                ThetaLoop.Add(second);
+            };
+            ThetaLoop.Add(first);
+            ThetaLoop.Add(second);
+            ThetaLoop.Add(third);
+            Frame(null);
+            Assert.AreEqual("early", string.Join(" ", first.Calls.ToArray()));
+            Assert.AreEqual("early render late", string.Join(" ", second.Calls.ToArray()));
+            Assert.AreEqual(0, third.Calls.Count);
+            Assert.AreEqual("render late", string.Join(" ", late.Calls.ToArray()));
+        }
+
+        [Test]
+        public void TheSampleEndsAlsoWhenItCouldNotBegin()
+        {
+            Call(new Theta.Samples.HelloSession(), "OnDisable");
         }
 
         [Test]

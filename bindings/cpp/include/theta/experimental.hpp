@@ -3,8 +3,8 @@
 #ifndef THETA_EXPERIMENTAL_HPP
 #define THETA_EXPERIMENTAL_HPP
 
-#include <theta/theta.hpp>
 #include <theta/theta_experimental.h>
+#include <theta/theta.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -14,10 +14,11 @@ namespace experimental {
 
 /// What the network does to each packet, in each direction. Zeros = nothing.
 struct link_conditions {
-    double loss_percent = 0;                 ///< packets lost, each by itself; 0 to 100
-    std::chrono::microseconds latency = {};  ///< how long each is held back, at most 10 s; a round trip takes twice that
-    std::chrono::microseconds jitter = {};   ///< by how much that varies to either side, at most 10 s; reorders packets
-    std::uint64_t seed = 0;                  ///< the same seed decides the same for the same sequence of packets
+    double loss_percent = 0;  ///< packets lost, each by itself; 0 to 100
+    std::chrono::microseconds latency =
+        {};                                 ///< how long each is held back, at most 10 s; a round trip takes twice that
+    std::chrono::microseconds jitter = {};  ///< by how much that varies to either side, at most 10 s; reorders packets
+    std::uint64_t seed = 0;                 ///< the same seed decides the same for the same sequence of packets
 };
 
 /// Puts the sockets of all sessions of a runtime, running and later ones, on a bad network. Can be called again; zeros

@@ -107,6 +107,45 @@ namespace Theta.Tests
             [ThetaField(1, Kind = ThetaKind.Flags, Bits = 40)] public uint A;
         }
 
+        // For the marshaller as large as in memory, but with B elsewhere: a bool has four bytes for it, in memory one.
+        [ThetaComponent("test.local_bool")]
+        private struct LocalBool
+        {
+            public bool A;
+            [ThetaField(1)] public byte B;
+            public short C;
+            public double D;
+        }
+
+        private struct Inner
+        {
+            public char Letter;
+        }
+
+        [ThetaComponent("test.nested_char")]
+        private struct NestedChar
+        {
+            public Inner Local;
+            [ThetaField(1)] public int B;
+        }
+
+        [ThetaComponent("test.text")]
+        private struct ManagedText
+        {
+            public string Local;
+            [ThetaField(1)] public int B;
+        }
+
+        [Test]
+        public void StructsThatTheMarshallerSeesOtherwiseAreRefusedWithTheField()
+        {
+            Assert.AreEqual(16, Marshal.SizeOf(typeof(LocalBool)));
+            Assert.AreEqual(16, ThetaRegistry.ManagedSize<LocalBool>());
+            StringAssert.Contains("LocalBool.A", Refusal(typeof(LocalBool)));
+            StringAssert.Contains("NestedChar.Local.Letter", Refusal(typeof(NestedChar)));
+            StringAssert.Contains("ManagedText.Local", Refusal(typeof(ManagedText)));
+        }
+
         [Test]
         public void WrongStructsAreRefusedWithTheirName()
         {
@@ -145,6 +184,17 @@ namespace Theta.Tests
             // A surrogate pair of four bytes is taken whole or not at all.
             Assert.AreEqual(new string('a', 30), new Text32(new string('a', 30) + "\U0001F600").ToString());
             Assert.AreEqual(new string('a', 28) + "\U0001F600", new Text32(new string('a', 28) + "\U0001F600").ToString());
+        }
+
+        [Test]
+        public void TextOfAnyLengthIsCutAtOnce()
+        {
+            // Byte by byte from its end this would take hours.
+            string text = new string('a', 4000000);
+            System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+            Assert.AreEqual(new string('a', 128), new Text128(text).ToString());
+            Assert.AreEqual(new string('a', 31), new Text32(new string('a', 31) + "\U0001F600" + text).ToString());
+            Assert.Less(clock.ElapsedMilliseconds, 5000);
         }
 
         [Test]

@@ -106,6 +106,40 @@ namespace Theta.Tests
             }
         }
 
+        [Test]
+        public void ADomainReloadFindsARuntimeThatOnlyItsSessionHolds()
+        {
+            ThetaRuntime.DetachAll();
+            ThetaHost host = null;
+            WeakReference forgotten = null;
+            Thread thread = new Thread(delegate() { host = HostAndForgetTheRuntime(out forgotten); });
+            thread.Start();
+            thread.Join();
+            System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+            while (forgotten.IsAlive && clock.ElapsedMilliseconds < Loopback.TimeoutMs)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                Thread.Sleep(5);
+            }
+            Assert.IsFalse(forgotten.IsAlive);
+            uint tick;
+            Assert.AreEqual(ThetaStatus.Ok, host.Tick(out tick));
+            Assert.AreEqual(1, ThetaRuntime.DetachAll());
+            Assert.AreEqual(ThetaStatus.ShutDown, host.Tick(out tick));
+            host.Dispose();
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static ThetaHost HostAndForgetTheRuntime(out WeakReference forgotten)
+        {
+            ThetaRuntime runtime = ThetaRuntime.Create();
+            forgotten = new WeakReference(runtime);
+            ThetaRegistry registry = runtime.CreateRegistry();
+            registry.Add<DemoCube>();
+            return runtime.Host(registry, new ThetaHostOptions { DevMode = true });
+        }
+
         [MethodImpl(MethodImplOptions.NoInlining)]
         private static bool JoinAndForget(ThetaRuntime runtime, ThetaRegistry registry, ThetaHost host, string ticket)
         {

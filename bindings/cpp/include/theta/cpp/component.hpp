@@ -11,7 +11,8 @@
 //                                  .field(3, "team", &transform::team, theta::integer(0, 7));
 //
 // Kind, offset and default come from the member itself. The default is what a value-initialised struct holds, in the
-// wire's basis (OpenXR, metres); it is part of the schema hash. A member whose type cannot be replicated, or a
+// wire's basis (OpenXR, metres); it is part of the schema hash. So a member whose type leaves itself uninitialised, as
+// some engines' vectors do, needs an initialiser. A member whose type cannot be replicated, or a
 // quantisation that does not fit it, is refused by the compiler.
 //
 // A field's id is its identity for good: names may change, ids are never reused.

@@ -81,9 +81,7 @@ public:
         constexpr std::uint32_t longest_ms = 60'000;
         auto report = detail::sized<theta_shutdown_report>();
         const auto count = patience.count();
-        const auto deadline_ms = count <= 0           ? 0U
-                                 : count > longest_ms ? longest_ms
-                                                      : static_cast<std::uint32_t>(count);
+        const auto deadline_ms = count <= 0 ? 0U : count > longest_ms ? longest_ms : static_cast<std::uint32_t>(count);
         const auto status = theta_runtime_shutdown(handle_.get(), deadline_ms, &report);
         if (status >= 0) {
             static_cast<void>(handle_.take());

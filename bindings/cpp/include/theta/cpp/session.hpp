@@ -2,8 +2,8 @@
 // `joined_session`, so that a call in the wrong role does not compile.
 //
 // Threads: one thread at a time drives a session (poll, tick, spawn, send ...); a second one gets `code::concurrent`,
-// never a data race, and so does a poll inside a poll's callback. Marked "any thread": info, peers, render_tick, sample, statistics, and everything on frames and
-// writes.
+// never a data race, and so does a poll inside a poll's callback. Marked "any thread": info, peers, render_tick,
+// sample, statistics, and everything on frames and writes.
 #ifndef THETA_CPP_SESSION_HPP
 #define THETA_CPP_SESSION_HPP
 
@@ -35,8 +35,9 @@ struct host_options {
     bool takes_bearer = false;             ///< guests may come with a token; each waits for admit or deny
     const seed* authority_seed = nullptr;  ///< signs tickets and the host's certificate; null = fresh
     const seed* host_seed = nullptr;       ///< null = fresh
-    const std::array<std::uint8_t, 32>* document_nonce = nullptr;  ///< tells apart one authority's documents; null = zeros
-    std::uint32_t term = 0;                                        ///< this host's; 0 = 1
+    const std::array<std::uint8_t, 32>* document_nonce =
+        nullptr;                              ///< tells apart one authority's documents; null = zeros
+    std::uint32_t term = 0;                   ///< this host's; 0 = 1
     span<const std::uint8_t> admission = {};  ///< invites and bans to begin with, as admission() gave them
 };
 
@@ -51,7 +52,7 @@ struct join_options {
     std::uint32_t handshake_timeout_ms = 0;     ///< 0 = 5000
     bool manual_loaded = false;                 ///< the snapshot waits for loaded()
     span<const std::uint8_t> bearer = {};       ///< a token for the host's outside verifier, instead of a ticket's
-    std::uint32_t least_term = 0;               ///< the highest info().term seen for the document; a lower one is refused
+    std::uint32_t least_term = 0;  ///< the highest info().term seen for the document; a lower one is refused
 };
 
 /// What a signed ticket grants.
@@ -253,8 +254,8 @@ private:
             into.resize(most);
         }
         std::uint64_t length = 0;
-        const auto status = theta_session_text(handle_.get(), id, reinterpret_cast<std::uint8_t*>(into.data()),
-                                               into.size(), &length);
+        const auto status =
+            theta_session_text(handle_.get(), id, reinterpret_cast<std::uint8_t*>(into.data()), into.size(), &length);
         if (status < 0) {
             return {};
         }
@@ -344,7 +345,8 @@ public:
         invite made;
         std::array<char, 1024> text{};
         std::uint64_t length = 0;
-        const auto status = theta_session_create_invite(raw(), &wanted, made.id.data(), text.data(), text.size(), &length);
+        const auto status =
+            theta_session_create_invite(raw(), &wanted, made.id.data(), text.data(), text.size(), &length);
         if (status < 0) {
             return error::last(status);
         }
@@ -371,8 +373,8 @@ public:
     }
     /// A banned key may come again, by what admits it.
     result<void> unban(const public_key& key) noexcept { return detail::done(theta_session_unban(raw(), key.data())); }
-    /// Invites and bans for the document's next host. Secrets are in it: keep it as you keep keys, after each change and
-    /// each invite_bound event.
+    /// Invites and bans for the document's next host. Secrets are in it: keep it as you keep keys, after each change
+    /// and each invite_bound event.
     [[nodiscard]] result<std::vector<std::uint8_t>> admission() const noexcept {
         std::vector<std::uint8_t> kept;
         for (;;) {

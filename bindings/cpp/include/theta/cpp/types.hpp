@@ -137,7 +137,8 @@ struct event {
     std::uint64_t value = 0;
     std::uint64_t time_ns = 0;
     std::string_view text;
-    /// join_request: the token for an outside verifier that the guest came with; empty without one. Lives as `text` does.
+    /// join_request: the token for an outside verifier that the guest came with; empty without one. Lives as `text`
+    /// does.
     std::string_view bearer = {};
 };
 

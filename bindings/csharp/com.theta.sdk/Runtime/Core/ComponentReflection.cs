@@ -21,6 +21,7 @@ namespace Theta
             {
                 throw new ArgumentException("The struct " + type.Name + " has no [ThetaComponent(\"name\")] attribute.");
             }
+            RequireBlittable(type, type.Name);
             ComponentBuilder builder = new ComponentBuilder(component.Name)
                 .Authority(component.Authority)
                 .SinceVersion(component.SinceVersion);
@@ -47,6 +48,26 @@ namespace Theta
                 AddField(builder, type, pair.Key, pair.Value);
             }
             return builder;
+        }
+
+        /// <summary>Refuses what has another size for the marshaller than in memory (bool, char): from there on the offsets
+        /// below would be those of a struct that nobody reads or writes. And what is no plain memory at all.</summary>
+        private static void RequireBlittable(Type type, string path)
+        {
+            foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+            {
+                Type inner = field.FieldType;
+                string place = path + "." + field.Name;
+                if (inner == typeof(bool) || inner == typeof(char) || !(inner.IsValueType || inner.IsPointer))
+                {
+                    throw new ArgumentException("The field " + place + " is a " + inner.Name
+                        + ", so the struct is not blittable. Use byte, ushort, Text32 or a [ThetaInline] struct, or a codec.");
+                }
+                if (!inner.IsPrimitive && !inner.IsEnum && !inner.IsPointer)
+                {
+                    RequireBlittable(inner, place);
+                }
+            }
         }
 
         private static void AddField(ComponentBuilder builder, Type owner, ThetaFieldAttribute attribute, FieldInfo info)

@@ -67,9 +67,10 @@ namespace Theta
     {
         /// <summary>Plain numbers.</summary>
         None = 0,
-        /// <summary>A position.</summary>
+        /// <summary>A place or anything with a length: offsets, linear velocities, extents. Axes and units are
+        /// converted.</summary>
         Point = 1,
-        /// <summary>A direction or velocity.</summary>
+        /// <summary>A unit vector: axes are converted, units are not.</summary>
         Direction = 2,
         /// <summary>A rotation.</summary>
         Rotation = 3,

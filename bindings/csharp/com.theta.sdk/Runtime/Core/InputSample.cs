@@ -47,7 +47,7 @@ namespace Theta
         public const int AxisCount = 8;
 
         internal uint StructSize;
-        /// <summary>Counts inputs, from 1.</summary>
+        /// <summary>The tick it is for; 0 lets the session number it.</summary>
         public uint InputTick;
         /// <summary>Application-defined motion clock, microseconds.</summary>
         public ulong SampledAtUs;

@@ -15,7 +15,7 @@ namespace Theta
         public int TickRateHz;
         /// <summary>Basis of this application's structs.</summary>
         public ThetaBasis Basis = SessionOptions.DefaultBasis;
-        /// <summary>Dev mode: role of whoever joins without a member ticket; Default = editor.</summary>
+        /// <summary>The highest role of whoever joins without a ticket (dev mode, bearer tokens); Default = editor.</summary>
         public ThetaRole DefaultRole = ThetaRole.Default;
         /// <summary>How long the place of a peer is kept that is away, or whose link is lost, in milliseconds; 0 = 30000.</summary>
         public uint ResumeGraceMs;
@@ -50,9 +50,9 @@ namespace Theta
         public ThetaBasis Basis = SessionOptions.DefaultBasis;
         /// <summary>32-byte Ed25519 seed; null = fresh. Keep it to be the same person next time.</summary>
         public byte[] IdentitySeed;
-        /// <summary>How far behind the newest tick others are shown; 0 = 50.</summary>
+        /// <summary>How far behind the newest tick others are shown, at most 1000; 0 = 50.</summary>
         public int InterpolationDelayMs;
-        /// <summary>0 = 5000.</summary>
+        /// <summary>How long the handshake may take, at most 60000; 0 = 5000.</summary>
         public int HandshakeTimeoutMs;
         /// <summary>The snapshot waits for <see cref="ThetaClient.Loaded"/>.</summary>
         public bool ManualLoaded;

@@ -298,9 +298,9 @@ namespace Theta
         public uint JitterUs;
         /// <summary>Host clock minus this clock, microseconds.</summary>
         public long ClockOffsetUs;
-        /// <summary>UDP datagrams out.</summary>
+        /// <summary>Packets (envelopes) out.</summary>
         public ulong PacketsSent;
-        /// <summary>UDP datagrams in.</summary>
+        /// <summary>Packets (envelopes) in.</summary>
         public ulong PacketsReceived;
         /// <summary>UDP payload bytes out.</summary>
         public ulong BytesSent;
@@ -324,7 +324,7 @@ namespace Theta
         public ulong Divergences;
         /// <summary>Values written outside their range.</summary>
         public ulong ValuesClamped;
-        /// <summary>Values written as NaN.</summary>
+        /// <summary>Values written as NaN, or refused by a codec.</summary>
         public ulong ValuesNotANumber;
         /// <summary>Events lost to a full ring (a Resync followed).</summary>
         public ulong EventsDropped;

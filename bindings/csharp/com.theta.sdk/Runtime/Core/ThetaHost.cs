@@ -158,14 +158,17 @@ namespace Theta
             }
         }
 
-        /// <summary>Bans the key of a peer that is here or waits, and gives that key.</summary>
+        /// <summary>Bans the key of a peer that is here or waits, and gives that key; null when it fails.</summary>
         public unsafe ThetaStatus Ban(uint peer, out byte[] key)
         {
-            key = new byte[32];
-            fixed (byte* p = key)
+            byte[] banned = new byte[32];
+            ThetaStatus status;
+            fixed (byte* p = banned)
             {
-                return (ThetaStatus)NativeMethods.theta_session_ban_peer(Native, peer, p);
+                status = (ThetaStatus)NativeMethods.theta_session_ban_peer(Native, peer, p);
             }
+            key = status.IsError() ? null : banned;
+            return status;
         }
 
         /// <summary>A banned key may come again, by what admits it.</summary>
@@ -293,7 +296,8 @@ namespace Theta
             return (ThetaStatus)status;
         }
 
-        /// <summary>The newest input of a peer. NothingNew when it is the one of the last call; it is written all the same.</summary>
+        /// <summary>The newest input of a peer. NothingNew when it is the one of the last call, which is given again, or when
+        /// there was none yet (InputTick is 0).</summary>
         public unsafe ThetaStatus GetInput(uint peer, out InputSample input)
         {
             InputSample filled = default(InputSample);

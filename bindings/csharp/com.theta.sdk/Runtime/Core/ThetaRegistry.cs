@@ -129,12 +129,6 @@ namespace Theta
         public ThetaComponent<T> Add<T>()
             where T : struct
         {
-            int size = ManagedSize<T>();
-            if (Marshal.SizeOf(typeof(T)) != size)
-            {
-                throw new ArgumentException("The struct " + typeof(T).Name
-                    + " is not blittable: it holds a bool, char or string. Use byte, Text32 or a [ThetaInline] struct.");
-            }
             return Add<T>(ComponentReflection.Describe(typeof(T)));
         }
 

@@ -28,7 +28,9 @@ namespace Theta
         /// <summary>How long <see cref="Dispose"/> waits for the native threads, in milliseconds.</summary>
         public const int DefaultShutdownDeadlineMs = 2000;
 
-        // Weak, so that the list never keeps a forgotten runtime alive. Editor hooks walk it before the domain goes.
+        // Weak, so that the list never keeps a forgotten runtime alive. The handles, not the objects of this class: a
+        // session keeps its runtime's handle alive, also when the application has dropped the runtime itself. Editor hooks
+        // walk the list before the domain goes.
         private static readonly List<WeakReference> Live = new List<WeakReference>();
 
         private readonly RuntimeHandle _handle;
@@ -39,7 +41,7 @@ namespace Theta
             lock (Live)
             {
                 Live.RemoveAll(IsDead);
-                Live.Add(new WeakReference(this));
+                Live.Add(new WeakReference(handle));
             }
         }
 
@@ -128,15 +130,15 @@ namespace Theta
             return ThetaClient.Open(this, registry, options);
         }
 
-        /// <summary>Closes every session and waits up to <paramref name="deadlineMs"/> for the native threads. Objects made
-        /// from this runtime stay safe to call: they answer <see cref="ThetaStatus.ShutDown"/> or a stale handle.</summary>
+        /// <summary>Closes every session and waits up to <paramref name="deadlineMs"/>, at most 60000, for the native threads.
+        /// Objects made from this runtime stay safe to call: they answer <see cref="ThetaStatus.ShutDown"/> or a stale handle.</summary>
         public unsafe ShutdownReport Shutdown(int deadlineMs)
         {
             theta_shutdown_report native = default(theta_shutdown_report);
             native.struct_size = (uint)sizeof(theta_shutdown_report);
             ThetaException.Check(NativeMethods.theta_runtime_shutdown(
                 new theta_runtime { bits = Handle.Bits }, (uint)Math.Max(deadlineMs, 0), &native));
-            Forget();
+            _handle.DisposeGone();
             return new ShutdownReport
             {
                 ThreadsJoined = (int)native.threads_joined,
@@ -150,11 +152,7 @@ namespace Theta
         /// <summary>Lets go at once, without waiting; the native threads end by themselves. For a domain reload.</summary>
         public void Detach()
         {
-            if (!_handle.IsDisposed)
-            {
-                NativeMethods.theta_runtime_detach(new theta_runtime { bits = _handle.Bits });
-                Forget();
-            }
+            Detach(_handle);
         }
 
         /// <summary>Shuts down with <see cref="DefaultShutdownDeadlineMs"/>. Does not throw.</summary>
@@ -164,7 +162,7 @@ namespace Theta
             {
                 NativeMethods.theta_runtime_shutdown(
                     new theta_runtime { bits = _handle.Bits }, DefaultShutdownDeadlineMs, null);
-                Forget();
+                _handle.DisposeGone();
             }
         }
 
@@ -181,10 +179,9 @@ namespace Theta
             int detached = 0;
             foreach (WeakReference reference in runtimes)
             {
-                ThetaRuntime runtime = reference.Target as ThetaRuntime;
-                if (runtime != null && !runtime.IsDisposed)
+                RuntimeHandle handle = reference.Target as RuntimeHandle;
+                if (handle != null && Detach(handle))
                 {
-                    runtime.Detach();
                     detached++;
                 }
             }
@@ -200,16 +197,21 @@ namespace Theta
             }
         }
 
-        private void Forget()
+        private static bool Detach(RuntimeHandle handle)
         {
-            _handle.MarkGone();
-            _handle.Dispose();
+            if (handle.IsDisposed)
+            {
+                return false;
+            }
+            NativeMethods.theta_runtime_detach(new theta_runtime { bits = handle.Bits });
+            handle.DisposeGone();
+            return true;
         }
 
         private static bool IsDead(WeakReference reference)
         {
-            ThetaRuntime runtime = reference.Target as ThetaRuntime;
-            return runtime == null || runtime.IsDisposed;
+            RuntimeHandle handle = reference.Target as RuntimeHandle;
+            return handle == null || handle.IsDisposed;
         }
     }
 }

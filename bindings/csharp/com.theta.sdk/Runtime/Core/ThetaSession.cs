@@ -44,7 +44,8 @@ namespace Theta
         /// <summary>Status of the last native poll; an error here means that no more events will come.</summary>
         public ThetaStatus LastPollStatus { get; private set; }
 
-        /// <summary>The next event, or false. Events are fetched in batches into a buffer of this object.</summary>
+        /// <summary>The next event, or false. Events are fetched in batches into a buffer of this object, so here a second
+        /// thread is not told apart: one thread polls.</summary>
         public bool TryPoll(out ThetaEvent item)
         {
             theta_session session = Native;
@@ -161,7 +162,8 @@ namespace Theta
             return (ThetaStatus)NativeMethods.theta_entity_set_host_tag(Native, entity.Bits, hostTag);
         }
 
-        /// <summary>Says goodbye. Events still arrive until the state is Closed.</summary>
+        /// <summary>Says goodbye; on a host this ends the session for everybody. Events still arrive until the state is
+        /// Closed.</summary>
         public ThetaStatus Leave()
         {
             return (ThetaStatus)NativeMethods.theta_session_leave(Native);

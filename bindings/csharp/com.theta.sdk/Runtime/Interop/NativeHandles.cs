@@ -79,9 +79,10 @@ namespace Theta.Interop
         }
 
         /// <summary>The runtime was shut down or detached by a call; the release has nothing left to do.</summary>
-        internal void MarkGone()
+        internal void DisposeGone()
         {
             _gone = true;
+            Dispose();
         }
 
         protected override void Destroy()

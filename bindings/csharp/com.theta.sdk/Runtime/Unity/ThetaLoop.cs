@@ -22,6 +22,7 @@ namespace Theta
         }
 
         private static IThetaStages[] _stages = new IThetaStages[4];
+        private static IThetaStages[] _running = new IThetaStages[4];
         private static int _count;
         private static bool _installed;
 
@@ -115,44 +116,53 @@ namespace Theta
             return false;
         }
 
-        // An exception in one application's stage must not stop the others, nor the frame.
         private static void RunEarlyUpdate()
         {
-            for (int i = 0; i < _count; i++)
-            {
-                try
-                {
-                    _stages[i].EarlyUpdate();
-                }
-                catch (Exception e)
-                {
-                    Debug.LogException(e);
-                }
-            }
+            Run(0);
         }
 
         private static void RunBeforeRender()
         {
-            for (int i = 0; i < _count; i++)
-            {
-                try
-                {
-                    _stages[i].BeforeRender();
-                }
-                catch (Exception e)
-                {
-                    Debug.LogException(e);
-                }
-            }
+            Run(1);
         }
 
         private static void RunPostLateUpdate()
         {
-            for (int i = 0; i < _count; i++)
+            Run(2);
+        }
+
+        // An exception in one application's stage must not stop the others, nor the frame. Stages may remove and add some
+        // meanwhile: who is removed is not called any more, who is added is called from the next moment on.
+        private static void Run(int moment)
+        {
+            if (_running.Length < _stages.Length)
             {
+                _running = new IThetaStages[_stages.Length];
+            }
+            int count = _count;
+            Array.Copy(_stages, _running, count);
+            for (int i = 0; i < count; i++)
+            {
+                IThetaStages stages = _running[i];
+                _running[i] = null;
+                if (Array.IndexOf(_stages, stages, 0, _count) < 0)
+                {
+                    continue;
+                }
                 try
                 {
-                    _stages[i].PostLateUpdate();
+                    switch (moment)
+                    {
+                        case 0:
+                            stages.EarlyUpdate();
+                            break;
+                        case 1:
+                            stages.BeforeRender();
+                            break;
+                        default:
+                            stages.PostLateUpdate();
+                            break;
+                    }
                 }
                 catch (Exception e)
                 {

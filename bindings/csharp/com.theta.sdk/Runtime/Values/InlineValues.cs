@@ -128,9 +128,14 @@ namespace Theta
             {
                 return 0;
             }
-            int characters = text.Length;
+            // Each takes a byte at least, so a text of any length costs no more than one that fits.
+            int characters = Math.Min(text.Length, capacity);
             fixed (char* from = text)
             {
+                if (characters < text.Length && char.IsHighSurrogate(from[characters - 1]))
+                {
+                    characters--;
+                }
                 while (characters > 0 && Encoding.UTF8.GetByteCount(from, characters) > capacity)
                 {
                     characters--;

@@ -46,11 +46,12 @@ namespace Theta.Samples
 
         private void OnDisable()
         {
+            // Some of them are not there when OnEnable threw, for one because the native library is missing.
             ThetaLoop.Remove(this);
-            _client.Dispose();
-            _host.Dispose();
-            _registry.Dispose();
-            _runtime.Dispose();
+            _client?.Dispose();
+            _host?.Dispose();
+            _registry?.Dispose();
+            _runtime?.Dispose();
             if (_visible != null)
             {
                 Destroy(_visible.gameObject);
