@@ -226,7 +226,7 @@ fn the_application_admits_and_denies_and_the_level_loads_first() {
     assert!(reason.contains("not today"), "{reason}");
     let admitted = until("admission", || {
         events_of(&mut good).into_iter().find_map(|event| match event {
-            EventKind::Admitted { peer, role, application, tick_rate_hz } => {
+            EventKind::Admitted { peer, role, application, tick_rate_hz, .. } => {
                 Some((peer, role, application, tick_rate_hz))
             }
             _ => None,

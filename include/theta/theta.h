@@ -55,8 +55,8 @@
 #define THETA_EVENT_PEER_LEFT 4u
 
 /**
- * Joined: the host let us in. peer = our number, code = our role, text = the host's application bytes. Load your
- * level; with THETA_JOIN_MANUAL_LOADED call `theta_session_loaded` then.
+ * Joined: the host let us in. peer = our number, code = our role, value = milliseconds for which the host keeps our place
+ * while we are away or our link is lost (0: not at all), text = the host's application bytes. Load your level; with THETA_JOIN_MANUAL_LOADED call `theta_session_loaded` then.
  */
 #define THETA_EVENT_ADMITTED 5u
 
@@ -431,6 +431,36 @@
  * Join flag: after ADMITTED the snapshot waits for `theta_session_loaded`.
  */
 #define THETA_JOIN_MANUAL_LOADED 1u
+
+/**
+ * Within the process, over memory.
+ */
+#define THETA_TRANSPORT_MEMORY 1u
+
+/**
+ * Native QUIC.
+ */
+#define THETA_TRANSPORT_QUIC 2u
+
+/**
+ * WebRTC data channels.
+ */
+#define THETA_TRANSPORT_WEBRTC 4u
+
+/**
+ * HTTP/3 WebTransport.
+ */
+#define THETA_TRANSPORT_WEBTRANSPORT 8u
+
+/**
+ * Between both ends of the link: the transport encrypts.
+ */
+#define THETA_SECURITY_TRANSPORT 1u
+
+/**
+ * Members only: payloads are encrypted end to end as well. No host of this version offers it.
+ */
+#define THETA_SECURITY_END_TO_END 2u
 
 /**
  * The transport is not up yet.
@@ -1492,13 +1522,17 @@ typedef struct theta_statistics {
      * Zero.
      */
     uint32_t reserved;
+    /**
+     * Host: inputs of the peer that were left out because they were for a tick more than two seconds ahead.
+     */
+    uint64_t inputs_refused;
 } theta_statistics;
 
 /**
  * A `theta_statistics` with its size set and every other field zero, which means its default.
  */
 #define THETA_STATISTICS_INIT \
-    { (uint32_t)sizeof(theta_statistics), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(theta_statistics), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * A runtime handle. Zero is none.
@@ -1649,13 +1683,30 @@ typedef struct theta_host_config {
      * Zero.
      */
     uint32_t reserved2;
+    /**
+     * The floor: peers of a lower protocol version (`least_major.least_minor.least_patch`) are refused with VersionFloor
+     * (33). Zeros = every version that this build can speak with; a floor above its own version lets nobody in.
+     */
+    uint16_t least_major;
+    /**
+     * Minor number of the floor.
+     */
+    uint16_t least_minor;
+    /**
+     * Patch number of the floor.
+     */
+    uint16_t least_patch;
+    /**
+     * Zero.
+     */
+    uint16_t reserved3;
 } theta_host_config;
 
 /**
  * A `theta_host_config` with its size set and every other field zero, which means its default.
  */
 #define THETA_HOST_CONFIG_INIT \
-    { (uint32_t)sizeof(theta_host_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(theta_host_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * How to join. Input; begins with its size. Zero means default.
@@ -1722,13 +1773,38 @@ typedef struct theta_join_config {
      * The highest `theta_session_info.term` seen for the document before: a host of a lower one is refused. 0 = none.
      */
     uint32_t least_term;
+    /**
+     * The floors: what we settle for, held against what the host has signed. A session of a lower protocol version
+     * (`least_major.least_minor.least_patch`) ends with VersionFloor (33). Zeros = every version that this build can speak.
+     */
+    uint16_t least_major;
+    /**
+     * Minor number of the lowest version.
+     */
+    uint16_t least_minor;
+    /**
+     * Patch number of the lowest version.
+     */
+    uint16_t least_patch;
+    /**
+     * Zero.
+     */
+    uint16_t reserved;
+    /**
+     * Mask of `THETA_TRANSPORT_*` that will do, else the session ends with TransportFloor (35); 0 = any.
+     */
+    uint32_t transports;
+    /**
+     * Mask of `THETA_SECURITY_*` that will do, else the session ends with SecurityFloor (36); 0 = any that this build has.
+     */
+    uint32_t security_modes;
 } theta_join_config;
 
 /**
  * A `theta_join_config` with its size set and every other field zero, which means its default.
  */
 #define THETA_JOIN_CONFIG_INIT \
-    { (uint32_t)sizeof(theta_join_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(theta_join_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Where a session stands. Output; begins with its size.
@@ -1803,6 +1879,35 @@ typedef struct theta_session_info {
      */
     uint32_t term;
     /**
+     * For how many milliseconds the host keeps the place of a peer that is away, or whose link is lost; 0 before ADMITTED,
+     * and where it keeps none.
+     */
+    uint32_t resume_grace_ms;
+    /**
+     * The protocol version that is spoken (a host's own), major number; zeros before ADMITTED.
+     */
+    uint16_t version_major;
+    /**
+     * Its minor number.
+     */
+    uint16_t version_minor;
+    /**
+     * Its patch number.
+     */
+    uint16_t version_patch;
+    /**
+     * The floor of this side, as its configuration said: lowest protocol version, major number.
+     */
+    uint16_t least_major;
+    /**
+     * Minor number of the floor.
+     */
+    uint16_t least_minor;
+    /**
+     * Patch number of the floor.
+     */
+    uint16_t least_patch;
+    /**
      * Zero.
      */
     uint32_t reserved;
@@ -1812,7 +1917,7 @@ typedef struct theta_session_info {
  * A `theta_session_info` with its size set and every other field zero, which means its default.
  */
 #define THETA_SESSION_INFO_INIT \
-    { (uint32_t)sizeof(theta_session_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, 0, 0 }
+    { (uint32_t)sizeof(theta_session_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * A ticket to issue. Input; begins with its size.
@@ -2536,7 +2641,9 @@ THETA_API theta_status theta_session_loaded(struct theta_session session);
 /**
  * Says that nobody is there any more: a headset was taken off, the application goes to sleep (Unity's
  * OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
- * PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
+ * PEER_AWAY. The state becomes THETA_STATE_AWAY. Should the link be lost meanwhile, it is looked for after
+ * `theta_session_resume`; should the window pass, the session ends with DISCONNECTED, AwayTimeout (6) where the link still
+ * stands, and can be joined anew. Without effect before ADMITTED, where the host does not offer it, and a second time.
  *
  * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
  */
@@ -2545,8 +2652,9 @@ theta_status theta_session_suspend(struct theta_session session);
 
 /**
  * Says that somebody is there again after `theta_session_suspend`: the session goes on in the same place, on the same
- * link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
- * session ends with DISCONNECTED when the place was kept no longer.
+ * link or, should it be lost, on a new one, and gets what changed meanwhile. The state becomes THETA_STATE_RESUMING, then
+ * THETA_STATE_LIVE; or the session ends with DISCONNECTED, ResumeRefused (74), when the place was kept no longer. Without
+ * effect unless the session was suspended.
  *
  * Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
  */

@@ -102,14 +102,17 @@ fn structs() -> Vec<Struct> {
         theta_host_config {
             struct_size, flags, bind_address, bind_address_length, max_peers, tick_rate_hz, basis, default_role,
             resume_grace_ms, authority_seed, host_seed, document_nonce, admission, admission_length, term, reserved2,
+            least_major, least_minor, least_patch, reserved3,
         }
         theta_join_config {
             struct_size, flags, ticket, ticket_length, basis, name, name_length, application_length, application,
             identity_seed, interpolation_delay_ms, handshake_timeout_ms, bearer, bearer_length, least_term,
+            least_major, least_minor, least_patch, reserved, transports, security_modes,
         }
         theta_session_info {
             struct_size, state, is_host, local_peer, role, tick_rate_hz, peer_count, port, tick, confirmed_tick,
-            entity_count, disconnect_code, schema_hash, session_id, document_id, authority_key, term, reserved,
+            entity_count, disconnect_code, schema_hash, session_id, document_id, authority_key, term,
+            resume_grace_ms, version_major, version_minor, version_patch, least_major, least_minor, least_patch, reserved,
         }
         theta_peer_info { peer, role, state, name_length, name, identity_key, reserved }
         theta_event { kind, peer, tick, code, entity, value, time_ns, text_id, text_length, reserved }
@@ -117,7 +120,7 @@ fn structs() -> Vec<Struct> {
             struct_size, peer, rtt_us, jitter_us, clock_offset_us, packets_sent, packets_received, bytes_sent,
             bytes_received, packets_dropped_bad, packets_dropped_replay, datagrams_purged, packets_lost,
             ticks_complete, ticks_started, repairs, divergences, values_clamped, values_nan, events_dropped,
-            inputs_received, confirmed_tick, rtt_p99_us, rtt_p50_us, reserved,
+            inputs_received, confirmed_tick, rtt_p99_us, rtt_p50_us, reserved, inputs_refused,
         }
         theta_ticket_desc {
             struct_size, role, expires_unix_s, client_key, endpoint, endpoint_length, reserved,

@@ -18,8 +18,8 @@ pub const THETA_EVENT_JOIN_REQUEST: u32 = 2;
 pub const THETA_EVENT_PEER_JOINED: u32 = 3;
 /// A peer is gone: peer, code = disconnect code, text = reason.
 pub const THETA_EVENT_PEER_LEFT: u32 = 4;
-/// Joined: the host let us in. peer = our number, code = our role, text = the host's application bytes. Load your
-/// level; with THETA_JOIN_MANUAL_LOADED call `theta_session_loaded` then.
+/// Joined: the host let us in. peer = our number, code = our role, value = milliseconds for which the host keeps our place
+/// while we are away or our link is lost (0: not at all), text = the host's application bytes. Load your level; with THETA_JOIN_MANUAL_LOADED call `theta_session_loaded` then.
 pub const THETA_EVENT_ADMITTED: u32 = 5;
 /// Joined: the world is arriving. value = pieces here, code = pieces in all.
 pub const THETA_EVENT_JOIN_PROGRESS: u32 = 6;

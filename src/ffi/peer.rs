@@ -88,6 +88,8 @@ pub struct theta_statistics {
     pub rtt_p50_us: u32,
     /// Zero.
     pub reserved: u32,
+    /// Host: inputs of the peer that were left out because they were for a tick more than two seconds ahead.
+    pub inputs_refused: u64,
 }
 sized!(theta_statistics: 168 reserved);
 

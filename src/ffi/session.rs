@@ -16,7 +16,7 @@ use crate::core::session::admission::{AdmissionState, MAX_STATE_BYTES};
 use crate::core::session::handshake::Floors;
 use crate::core::session::ticket::{MAX_TICKET_CHARS, Ticket};
 use crate::core::wire::limits::{MAX_ADMISSION_BYTES, MAX_APPLICATION_BYTES};
-use crate::core::wire::message::Role;
+use crate::core::wire::message::{Role, SecurityMode, TransportKind, Version};
 use crate::runtime::{HostOptions, JoinOptions};
 
 /// Looks only.
@@ -37,6 +37,28 @@ pub const THETA_HOST_MANUAL_ADMISSION: u32 = 2;
 pub const THETA_HOST_BEARER: u32 = 4;
 /// Join flag: after ADMITTED the snapshot waits for `theta_session_loaded`.
 pub const THETA_JOIN_MANUAL_LOADED: u32 = 1;
+
+/// Within the process, over memory.
+pub const THETA_TRANSPORT_MEMORY: u32 = 1;
+/// Native QUIC.
+pub const THETA_TRANSPORT_QUIC: u32 = 2;
+/// WebRTC data channels.
+pub const THETA_TRANSPORT_WEBRTC: u32 = 4;
+/// HTTP/3 WebTransport.
+pub const THETA_TRANSPORT_WEBTRANSPORT: u32 = 8;
+/// Between both ends of the link: the transport encrypts.
+pub const THETA_SECURITY_TRANSPORT: u32 = 1;
+/// Members only: payloads are encrypted end to end as well. No host of this version offers it.
+pub const THETA_SECURITY_END_TO_END: u32 = 2;
+
+const _: () = {
+    assert!(THETA_TRANSPORT_MEMORY as u64 == 1 << TransportKind::Memory as u64);
+    assert!(THETA_TRANSPORT_QUIC as u64 == 1 << TransportKind::Quic as u64);
+    assert!(THETA_TRANSPORT_WEBRTC as u64 == 1 << TransportKind::WebRtc as u64);
+    assert!(THETA_TRANSPORT_WEBTRANSPORT as u64 == 1 << TransportKind::WebTransport as u64);
+    assert!(THETA_SECURITY_TRANSPORT as u64 == 1 << SecurityMode::Transport as u64);
+    assert!(THETA_SECURITY_END_TO_END as u64 == 1 << SecurityMode::EndToEnd as u64);
+};
 
 /// The transport is not up yet.
 pub const THETA_STATE_CONNECTING: u32 = 1;
@@ -108,8 +130,17 @@ pub struct theta_host_config {
     pub term: u32,
     /// Zero.
     pub reserved2: u32,
+    /// The floor: peers of a lower protocol version (`least_major.least_minor.least_patch`) are refused with VersionFloor
+    /// (33). Zeros = every version that this build can speak with; a floor above its own version lets nobody in.
+    pub least_major: u16,
+    /// Minor number of the floor.
+    pub least_minor: u16,
+    /// Patch number of the floor.
+    pub least_patch: u16,
+    /// Zero.
+    pub reserved3: u16,
 }
-sized!(theta_host_config: 64 reserved2);
+sized!(theta_host_config: 64 reserved2 reserved3);
 
 /// How to join. Input; begins with its size. Zero means default.
 #[derive(Clone, Copy)]
@@ -146,8 +177,21 @@ pub struct theta_join_config {
     pub bearer_length: u32,
     /// The highest `theta_session_info.term` seen for the document before: a host of a lower one is refused. 0 = none.
     pub least_term: u32,
+    /// The floors: what we settle for, held against what the host has signed. A session of a lower protocol version
+    /// (`least_major.least_minor.least_patch`) ends with VersionFloor (33). Zeros = every version that this build can speak.
+    pub least_major: u16,
+    /// Minor number of the lowest version.
+    pub least_minor: u16,
+    /// Patch number of the lowest version.
+    pub least_patch: u16,
+    /// Zero.
+    pub reserved: u16,
+    /// Mask of `THETA_TRANSPORT_*` that will do, else the session ends with TransportFloor (35); 0 = any.
+    pub transports: u32,
+    /// Mask of `THETA_SECURITY_*` that will do, else the session ends with SecurityFloor (36); 0 = any that this build has.
+    pub security_modes: u32,
 }
-sized!(theta_join_config: 64);
+sized!(theta_join_config: 64 reserved);
 
 /// Where a session stands. Output; begins with its size.
 #[derive(Clone, Copy)]
@@ -187,6 +231,21 @@ pub struct theta_session_info {
     pub authority_key: [u8; 32],
     /// The host's term: keep the highest for the document, as `theta_join_config.least_term`. 0 before ADMITTED.
     pub term: u32,
+    /// For how many milliseconds the host keeps the place of a peer that is away, or whose link is lost; 0 before ADMITTED,
+    /// and where it keeps none.
+    pub resume_grace_ms: u32,
+    /// The protocol version that is spoken (a host's own), major number; zeros before ADMITTED.
+    pub version_major: u16,
+    /// Its minor number.
+    pub version_minor: u16,
+    /// Its patch number.
+    pub version_patch: u16,
+    /// The floor of this side, as its configuration said: lowest protocol version, major number.
+    pub least_major: u16,
+    /// Minor number of the floor.
+    pub least_minor: u16,
+    /// Patch number of the floor.
+    pub least_patch: u16,
     /// Zero.
     pub reserved: u32,
 }
@@ -332,6 +391,27 @@ unsafe fn host_options(config: &theta_host_config) -> Result<HostOptions, Error>
         document_nonce: unsafe { view::key(config.document_nonce, "document_nonce") }?.unwrap_or_default(),
         genesis: None,
         term: config.term,
+        least_version: version(config.least_major, config.least_minor, config.least_patch),
+    })
+}
+
+const fn version(major: u16, minor: u16, patch: u16) -> Version {
+    Version { major, minor, patch }
+}
+
+/// What a client settles for; an empty mask means the default.
+fn floors(config: &theta_join_config) -> Result<Floors, Error> {
+    let transports =
+        THETA_TRANSPORT_MEMORY | THETA_TRANSPORT_QUIC | THETA_TRANSPORT_WEBRTC | THETA_TRANSPORT_WEBTRANSPORT;
+    known_flags(config.transports, transports, "theta_join_config.transports")?;
+    let modes = THETA_SECURITY_TRANSPORT | THETA_SECURITY_END_TO_END;
+    known_flags(config.security_modes, modes, "theta_join_config.security_modes")?;
+    let default = Floors::default();
+    let or_default = |mask: u32, default: u64| if mask == 0 { default } else { mask.into() };
+    Ok(Floors {
+        version: version(config.least_major, config.least_minor, config.least_patch),
+        transports: or_default(config.transports, default.transports),
+        security_modes: or_default(config.security_modes, default.security_modes),
     })
 }
 
@@ -362,7 +442,7 @@ unsafe fn join_options(config: &theta_join_config) -> Result<JoinOptions, Error>
     Ok(JoinOptions {
         bearer: (!bearer.is_empty()).then(|| bearer.to_vec()),
         least_term: config.least_term,
-        floors: Floors::default(),
+        floors: floors(config)?,
         ticket: Ticket::parse(ticket)?,
         door: None,
         name: name.to_owned(),
@@ -436,7 +516,9 @@ pub extern "C" fn theta_session_loaded(session: theta_session) -> theta_status {
 
 /// Says that nobody is there any more: a headset was taken off, the application goes to sleep (Unity's
 /// OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
-/// PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
+/// PEER_AWAY. The state becomes THETA_STATE_AWAY. Should the link be lost meanwhile, it is looked for after
+/// `theta_session_resume`; should the window pass, the session ends with DISCONNECTED, AwayTimeout (6) where the link still
+/// stands, and can be joined anew. Without effect before ADMITTED, where the host does not offer it, and a second time.
 ///
 /// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]
@@ -449,8 +531,9 @@ pub extern "C" fn theta_session_suspend(session: theta_session) -> theta_status 
 }
 
 /// Says that somebody is there again after `theta_session_suspend`: the session goes on in the same place, on the same
-/// link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
-/// session ends with DISCONNECTED when the place was kept no longer.
+/// link or, should it be lost, on a new one, and gets what changed meanwhile. The state becomes THETA_STATE_RESUMING, then
+/// THETA_STATE_LIVE; or the session ends with DISCONNECTED, ResumeRefused (74), when the place was kept no longer. Without
+/// effect unless the session was suspended.
 ///
 /// Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
 #[unsafe(no_mangle)]

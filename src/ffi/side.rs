@@ -187,6 +187,13 @@ impl Session {
             document_id: info.document_id,
             authority_key: info.authority_key,
             term: info.term,
+            resume_grace_ms: info.resume_grace_ms,
+            version_major: info.version.major,
+            version_minor: info.version.minor,
+            version_patch: info.version.patch,
+            least_major: info.least_version.major,
+            least_minor: info.least_version.minor,
+            least_patch: info.least_version.patch,
             reserved: 0,
         }
     }
@@ -242,6 +249,7 @@ impl Session {
             rtt_p99_us: found.rtt_p99_us,
             rtt_p50_us: found.rtt_p50_us,
             reserved: 0,
+            inputs_refused: found.inputs_refused,
         })
     }
 }
@@ -401,9 +409,10 @@ impl Serially {
                 text = reason_of(code, reason);
                 self.inputs_seen.remove(&peer);
             }
-            EventKind::Admitted { peer, role, application, .. } => {
+            EventKind::Admitted { peer, role, application, resume_grace_ms, .. } => {
                 out.kind = THETA_EVENT_ADMITTED;
                 (out.peer, out.code) = (peer.0 as u32, role_number(role) as i32);
+                out.value = resume_grace_ms.into();
                 text = application;
             }
             EventKind::SchemaMapped(mapping) => {

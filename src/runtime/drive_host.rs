@@ -257,6 +257,7 @@ impl HostDriver {
                 repairs: seen.repairs,
                 divergences: seen.divergences,
                 inputs_received: seen.inputs,
+                inputs_refused: seen.inputs_refused,
                 confirmed_tick: seen.confirmed_tick,
                 ..of_transport(counters.unwrap_or_default())
             };

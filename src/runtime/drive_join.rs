@@ -218,18 +218,21 @@ impl JoinDriver {
                 self.shared.update_standing(|standing| standing.state = state.into());
                 EventKind::StateChanged(state.into())
             }
-            PeerEvent::Admitted { peer, role, tick_rate_hz, application } => {
+            PeerEvent::Admitted { peer, role, tick_rate_hz, application, resume_grace_ms } => {
                 let agreed = self.peer.agreement();
-                let (session_id, term) =
-                    agreed.map_or(([0; 16], 0), |agreement| (agreement.session_id, agreement.term));
+                let (session_id, term, version) = agreed.map_or(Default::default(), |agreement| {
+                    (agreement.session_id, agreement.term, agreement.version)
+                });
                 self.shared.update_standing(|standing| {
                     standing.local_peer = peer;
                     standing.role = Some(role);
                     standing.tick_rate_hz = tick_rate_hz;
                     standing.session_id = session_id;
                     standing.term = term;
+                    standing.version = version;
+                    standing.resume_grace_ms = resume_grace_ms;
                 });
-                EventKind::Admitted { peer, role, tick_rate_hz, application }
+                EventKind::Admitted { peer, role, tick_rate_hz, application, resume_grace_ms }
             }
             PeerEvent::SchemaMapped(mapping) => EventKind::SchemaMapped(mapping),
             PeerEvent::JoinProgress { received, total } => EventKind::JoinProgress { received, total },

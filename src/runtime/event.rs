@@ -87,6 +87,8 @@ pub enum EventKind {
         tick_rate_hz: u32,
         /// The host application's bytes.
         application: Vec<u8>,
+        /// For how many milliseconds the host keeps our place while we are away or our link is lost; zero: not at all.
+        resume_grace_ms: u32,
     },
     /// Joined: the host has other components than ours; how its world is shown in ours.
     SchemaMapped(Arc<Mapping>),

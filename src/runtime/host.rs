@@ -14,7 +14,7 @@ use theta_core::session::ticket::{MemberTicket, Pass, Pin, Ticket};
 use theta_core::session::{Host, HostCommand, HostConfig};
 use theta_core::types::{PeerId, Tick};
 use theta_core::wire::limits::{MAX_APPLICATION_BYTES, MAX_TEXT_BYTES};
-use theta_core::wire::message::Role;
+use theta_core::wire::message::{Role, Version};
 use theta_core::world::{SealedTick, World, WorldLimits};
 
 use super::clock::TickPacer;
@@ -70,6 +70,8 @@ pub struct HostOptions {
     pub genesis: Option<Genesis>,
     /// This host's term; 0 = 1. A client refuses a term below one that it has seen for the document.
     pub term: u32,
+    /// Clients of a lower protocol version are refused; zeros = every one that this build can speak with.
+    pub least_version: Version,
 }
 
 impl Default for HostOptions {
@@ -90,6 +92,7 @@ impl Default for HostOptions {
             document_nonce: [0; 32],
             genesis: None,
             term: 0,
+            least_version: Version::default(),
         }
     }
 }
@@ -160,6 +163,8 @@ pub(super) fn start(
         None => Genesis::plain(&authority, options.document_nonce),
     };
     let term = options.term.max(1);
+    let least_version = options.least_version;
+    let resume_grace_ms = or_default(options.resume_grace_ms, DEFAULT_RESUME_GRACE_MS);
     let config = HostConfig {
         tick_rate_hz: tick_rate_hz as u16,
         max_peers,
@@ -168,7 +173,8 @@ pub(super) fn start(
         bearer: options.takes_bearer.then_some(options.default_role),
         admission: options.admission.clone(),
         term,
-        resume_grace_ms: or_default(options.resume_grace_ms, DEFAULT_RESUME_GRACE_MS).into(),
+        resume_grace_ms: resume_grace_ms.into(),
+        least_version,
         ..HostConfig::new(genesis, authority.clone(), key(options.host_seed)?)
     };
     let host = Host::new(config, Arc::clone(&schema), random_seed()?, Box::new(drive_join::compressor));
@@ -199,6 +205,9 @@ pub(super) fn start(
             tick_rate_hz,
             session_id: host.session_id(),
             term,
+            resume_grace_ms,
+            version: Version::CURRENT,
+            least_version,
             ..Standing::default()
         };
         let shared = Shared::new(

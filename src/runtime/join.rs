@@ -27,7 +27,6 @@ const RING_REQUESTS: usize = 64;
 const DEFAULT_INTERPOLATION_DELAY_MS: u32 = 50;
 const MAX_INTERPOLATION_DELAY_MS: u32 = 1000;
 const DEFAULT_HANDSHAKE_TIMEOUT_MS: u32 = 5000;
-const DEFAULT_RESUME_TIMEOUT_MS: u64 = 30_000;
 /// A host that is silent for this long is looked for on a new link.
 const IDLE_TIMEOUT_MS: u64 = 5000;
 
@@ -57,8 +56,8 @@ pub struct JoinOptions {
     pub interpolation_delay_ms: u32,
     /// How long the handshake may take, in milliseconds; 0 = 5000.
     pub handshake_timeout_ms: u32,
-    /// How long a lost link is looked for again, in milliseconds; 0 = 30 000. A host that keeps the place for less says
-    /// so when it is found.
+    /// How long a lost link is looked for again, in milliseconds; 0 = as long as the host keeps our place, which
+    /// [`SessionInfo::resume_grace_ms`] says.
     pub resume_timeout_ms: u32,
 }
 
@@ -118,6 +117,7 @@ pub(super) fn start(
     };
     let (document_id, authority_key) =
         options.ticket.pin.map_or(([0; 32], [0; 32]), |pin| (pin.document, pin.authority));
+    let least_version = options.floors.version;
     let config = PeerConfig {
         terms: ClientTerms {
             identity: key(options.identity_seed)?,
@@ -133,10 +133,7 @@ pub(super) fn start(
         manual_loaded: options.manual_loaded,
         handshake_timeout_ms: u64::from(handshake_timeout_ms),
         idle_timeout_ms: IDLE_TIMEOUT_MS,
-        resume_timeout_ms: match options.resume_timeout_ms {
-            0 => DEFAULT_RESUME_TIMEOUT_MS,
-            timeout_ms => timeout_ms.into(),
-        },
+        resume_timeout_ms: options.resume_timeout_ms.into(),
     };
     let peer = Peer::new(config, Arc::clone(&schema), clock::now(), random_seed()?, compressor());
     let backoff = Backoff::new(random_seed()?);
@@ -144,7 +141,7 @@ pub(super) fn start(
         TransportConfig { conditioner: runtime.link_conditioner().clone(), ..TransportConfig::default() };
     runtime.launch(move || {
         let (sink, events) = event::channel();
-        let standing = Standing::default();
+        let standing = Standing { least_version, ..Standing::default() };
         let shared =
             Shared::new(false, schema, sink.dropped_count(), document_id, authority_key, None, standing);
         let (requests, asked) = rtrb::RingBuffer::new(RING_REQUESTS);

@@ -15,7 +15,7 @@ use theta_core::session::input::InputSample;
 use theta_core::session::{PeerInfo, PeerState};
 use theta_core::types::{PeerId, Tick};
 use theta_core::wire::codes::DisconnectCode;
-use theta_core::wire::message::Role;
+use theta_core::wire::message::{Role, Version};
 use theta_core::world::Frame;
 use tokio::sync::Notify;
 
@@ -121,6 +121,8 @@ pub struct LinkStatistics {
     pub events_dropped: u64,
     /// Host: inputs of the peer.
     pub inputs_received: u64,
+    /// Host: inputs left out because they were for a tick too far ahead.
+    pub inputs_refused: u64,
     /// The newest tick that was compared equal.
     pub confirmed_tick: Tick,
 }
@@ -156,6 +158,13 @@ pub struct SessionInfo {
     pub session_id: [u8; 16],
     /// The host's term: keep the highest for the document. Zero before we are admitted.
     pub term: u32,
+    /// For how many milliseconds the host keeps the place of a member that is away or whose link is lost; zero before we
+    /// are admitted, and where it keeps none.
+    pub resume_grace_ms: u32,
+    /// The protocol version that is spoken; a host's own. Zero before we are admitted.
+    pub version: Version,
+    /// The lowest version that this side settles for.
+    pub least_version: Version,
     /// The document.
     pub document_id: [u8; 32],
     /// The key that signs its tickets.
@@ -220,6 +229,9 @@ pub(super) struct Standing {
     pub tick_rate_hz: u32,
     pub session_id: [u8; 16],
     pub term: u32,
+    pub resume_grace_ms: u32,
+    pub version: Version,
+    pub least_version: Version,
     pub disconnect: Option<DisconnectCode>,
     pub peers: BTreeMap<PeerId, PeerEntry>,
     /// Host: who waits for an answer of the application.
@@ -365,6 +377,9 @@ impl SessionView {
             schema_hash: shared.schema.hash(),
             session_id: standing.session_id,
             term: standing.term,
+            resume_grace_ms: standing.resume_grace_ms,
+            version: standing.version,
+            least_version: standing.least_version,
             document_id: shared.document_id,
             authority_key: shared.authority_key,
         }

@@ -123,6 +123,7 @@ fn one(random: &mut Seeded) -> Message<'static> {
             resume_token: random.key::<32>().to_vec(),
             host_time_us: random.below(1 << 36),
             host_tick: tick,
+            ..Admitted::default()
         })),
         2 => {
             let peer = random.below(16) as u16 + 1;

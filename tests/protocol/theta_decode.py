@@ -176,7 +176,7 @@ TABLES = {
     "ArchetypeDefinition": "id: uint, components: [ushort]",
     "Admitted": (
         "peer: ushort, role: Role, team: ushort, tick_rate_hz: ushort, level: string, application: bytes, "
-        "resume_token: bytes, host_time_us: ulong, host_tick: uint"),
+        "resume_token: bytes, host_time_us: ulong, host_tick: uint, resume_grace_ms: uint"),
     "Ending": "code: DisconnectCode, text: string, hint: string",
     "Refusal": (
         "message_type: MessageType, command_type: uint, reason: RefusalReason, lane: ubyte, sequence: uint, "

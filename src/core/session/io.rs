@@ -312,6 +312,8 @@ pub enum PeerEvent {
         tick_rate_hz: u32,
         /// Application bytes of the host.
         application: Vec<u8>,
+        /// For how many milliseconds the host keeps our place while we are away or our link is lost; zero: not at all.
+        resume_grace_ms: u32,
     },
     /// The host has other components than ours: how its world is read, and what became of what differs. Told once,
     /// between [`PeerState::Admitted`] and the world.

@@ -117,6 +117,7 @@ impl HostLink {
             resume_token: token.to_vec(),
             host_time_us: common.newest_sealed_at.0,
             host_tick: common.newest_tick,
+            resume_grace_ms: common.config.grace_ms(),
             ..Admitted::default()
         };
         self.stage = Stage::Loading(info);

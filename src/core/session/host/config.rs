@@ -79,4 +79,9 @@ impl HostConfig {
             least_version: Version::default(),
         }
     }
+
+    /// The grace window as messages say it.
+    pub(super) fn grace_ms(&self) -> u32 {
+        u32::try_from(self.resume_grace_ms).unwrap_or(u32::MAX)
+    }
 }

@@ -137,13 +137,12 @@ impl Common {
 
     /// Counts a member as away from now on, and tells everybody; the first word counts.
     pub(super) fn set_away(&mut self, peer: PeerId) {
-        let grace_ms = self.config.resume_grace_ms;
-        let until = self.now.plus_ms(grace_ms);
+        let until = self.now.plus_ms(self.config.resume_grace_ms);
         if let Some(seat) = self.slots.get_mut(&peer)
             && seat.away_until.is_none()
         {
             seat.away_until = Some(until);
-            let grace_ms = u32::try_from(grace_ms).unwrap_or(u32::MAX);
+            let grace_ms = self.config.grace_ms();
             self.event(HostEvent::PeerAway { peer, grace_ms });
             self.announcements.push_back(Announcement::Away(peer, grace_ms));
         }

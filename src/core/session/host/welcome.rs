@@ -141,12 +141,13 @@ impl HostLink {
         let Stage::AwaitAdmission { granted, info, .. } = &self.stage else { return };
         let (granted, info) = (*granted, info.clone());
         let info = PeerInfo { role: role.map_or(granted, |role| role.min(granted)), ..info };
-        let mut resume_token = Vec::new();
+        let (mut resume_token, mut resume_grace_ms) = (Vec::new(), 0);
         if let Some(seat) = common.slots.get_mut(&info.peer) {
             seat.member = Some(info.clone());
             common.departed.remove(&info.peer);
             if self.may_resume {
                 resume_token = common.entropy.draw().to_vec();
+                resume_grace_ms = common.config.grace_ms();
                 seat.hand_over(None, &resume_token);
             }
         }
@@ -158,6 +159,7 @@ impl HostLink {
             resume_token,
             host_time_us: common.newest_sealed_at.0,
             host_tick: common.newest_tick,
+            resume_grace_ms,
             ..Admitted::default()
         };
         self.leave_half_open(common);

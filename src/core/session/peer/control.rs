@@ -24,6 +24,7 @@ impl Peer {
             SessionControl::Admitted(admitted) if self.state == PeerState::Handshake => {
                 if self.agreement.as_ref().is_some_and(Agreement::may_resume) {
                     self.rest.token = admitted.resume_token;
+                    self.rest.grace_ms = admitted.resume_grace_ms;
                 }
                 self.slot = admitted.peer;
                 self.role = admitted.role;
@@ -34,6 +35,7 @@ impl Peer {
                     role: admitted.role,
                     tick_rate_hz,
                     application: admitted.application,
+                    resume_grace_ms: self.rest.grace_ms,
                 });
                 if !self.config.manual_loaded {
                     self.loaded();
@@ -85,6 +87,7 @@ impl Peer {
             return Err(Closing::because(DisconnectCode::ResumeRefused, "It is another place"));
         }
         self.rest.token.clone_from(&admitted.resume_token);
+        self.rest.grace_ms = admitted.resume_grace_ms;
         self.enter(PeerState::Admitted);
         if self.rest.has_loaded {
             self.loaded();

@@ -51,8 +51,8 @@ pub struct PeerConfig {
     pub handshake_timeout_ms: u64,
     /// A host that is silent for this long is given up.
     pub idle_timeout_ms: u64,
-    /// How long a lost link is looked for again while somebody is there. The capability Resume, among those of the terms,
-    /// says whether it is at all.
+    /// How long a lost link is looked for again while somebody is there; zero: as long as the host keeps our place. The
+    /// capability Resume, among those of the terms, says whether it is at all.
     pub resume_timeout_ms: u64,
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Rest {
     is_without_link: bool,
     /// Finds our place again; empty where that was not agreed.
     pub token: Vec<u8>,
+    /// For how long the host keeps our place, milliseconds.
+    pub grace_ms: u32,
     /// The level is up; it stays up over a lost link.
     pub has_loaded: bool,
     /// What the last link agreed on.
@@ -89,7 +91,7 @@ impl Peer {
             // We slept longer than a link lives without a word.
             self.fail(now, &Closing::new(DisconnectCode::IdleTimeout));
         } else if self.rest.is_without_link {
-            self.rest.give_up_at = Some(now.plus_ms(self.config.resume_timeout_ms));
+            self.rest.give_up_at = Some(now.plus_ms(self.patience_ms()));
         } else if self.state >= PeerState::Admitted {
             let back = SessionControl::Back { peer: self.slot };
             self.send(Lane::Control, &Message::SessionControl(back));
@@ -116,7 +118,7 @@ impl Peer {
         }
         if !self.rest.is_without_link {
             self.leave_link();
-            self.rest.give_up_at = Some(now.plus_ms(self.config.resume_timeout_ms));
+            self.rest.give_up_at = Some(now.plus_ms(self.patience_ms()));
         }
         self.rest.is_without_link = false;
         self.rest_in(Phase::Resuming);
@@ -165,9 +167,18 @@ impl Peer {
         self.leave_link();
         self.rest.lost = Some(closing.clone());
         if !self.rest.is_suspended && self.rest.give_up_at.is_none() {
-            self.rest.give_up_at = Some(now.plus_ms(self.config.resume_timeout_ms));
+            self.rest.give_up_at = Some(now.plus_ms(self.patience_ms()));
         }
         self.rest_in(Phase::Away);
+    }
+
+    /// For how long a lost link is looked for. The host keeps the place from when it notices the loss, which may be a
+    /// whole idle timeout after we did.
+    const fn patience_ms(&self) -> u64 {
+        match self.config.resume_timeout_ms {
+            0 => self.rest.grace_ms as u64 + self.config.idle_timeout_ms,
+            timeout_ms => timeout_ms,
+        }
     }
 
     /// Forgets everything that belongs to one link.

@@ -186,6 +186,7 @@ impl Draw {
                 resume_token: self.bytes(limits::MAX_TOKEN_BYTES),
                 host_time_us: self.u64(),
                 host_tick: self.tick(),
+                resume_grace_ms: self.u32(),
             }),
             ControlKind::Denied => SessionControl::Denied(self.ending()),
             ControlKind::Loaded => SessionControl::Loaded,

@@ -357,6 +357,7 @@ pub fn messages() -> Vec<(String, Message<'static>)> {
             resume_token: pattern::<32>(0x21).to_vec(),
             host_time_us: 0x3132_3334_3536_3738,
             host_tick: Tick(0x41424344),
+            resume_grace_ms: 0x5152_5354,
         }),
     );
     control("denied", SessionControl::Denied(ending(DisconnectCode::DeniedByApplication)));

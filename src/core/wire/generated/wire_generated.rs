@@ -6886,6 +6886,7 @@ impl<'a> Admitted<'a> {
   pub const VT_RESUME_TOKEN: ::flatbuffers::VOffsetT = 16;
   pub const VT_HOST_TIME_US: ::flatbuffers::VOffsetT = 18;
   pub const VT_HOST_TICK: ::flatbuffers::VOffsetT = 20;
+  pub const VT_RESUME_GRACE_MS: ::flatbuffers::VOffsetT = 22;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -6898,6 +6899,7 @@ impl<'a> Admitted<'a> {
   ) -> ::flatbuffers::WIPOffset<Admitted<'bldr>> {
     let mut builder = AdmittedBuilder::new(_fbb);
     builder.add_host_time_us(args.host_time_us);
+    builder.add_resume_grace_ms(args.resume_grace_ms);
     builder.add_host_tick(args.host_tick);
     if let Some(x) = args.resume_token { builder.add_resume_token(x); }
     if let Some(x) = args.application { builder.add_application(x); }
@@ -6973,6 +6975,13 @@ impl<'a> Admitted<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u32>(Admitted::VT_HOST_TICK, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn resume_grace_ms(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Admitted::VT_RESUME_GRACE_MS, Some(0)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Admitted<'_> {
@@ -6990,6 +6999,7 @@ impl ::flatbuffers::Verifiable for Admitted<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("resume_token", Self::VT_RESUME_TOKEN, false)?
      .visit_field::<u64>("host_time_us", Self::VT_HOST_TIME_US, false)?
      .visit_field::<u32>("host_tick", Self::VT_HOST_TICK, false)?
+     .visit_field::<u32>("resume_grace_ms", Self::VT_RESUME_GRACE_MS, false)?
      .finish();
     Ok(())
   }
@@ -7004,6 +7014,7 @@ pub struct AdmittedArgs<'a> {
     pub resume_token: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
     pub host_time_us: u64,
     pub host_tick: u32,
+    pub resume_grace_ms: u32,
 }
 impl<'a> Default for AdmittedArgs<'a> {
   #[inline]
@@ -7018,6 +7029,7 @@ impl<'a> Default for AdmittedArgs<'a> {
       resume_token: None,
       host_time_us: 0,
       host_tick: 0,
+      resume_grace_ms: 0,
     }
   }
 }
@@ -7064,6 +7076,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AdmittedBuilder<'a, 'b, A> {
     self.fbb_.push_slot::<u32>(Admitted::VT_HOST_TICK, host_tick, 0);
   }
   #[inline]
+  pub fn add_resume_grace_ms(&mut self, resume_grace_ms: u32) {
+    self.fbb_.push_slot::<u32>(Admitted::VT_RESUME_GRACE_MS, resume_grace_ms, 0);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AdmittedBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     AdmittedBuilder {
@@ -7090,6 +7106,7 @@ impl ::core::fmt::Debug for Admitted<'_> {
       ds.field("resume_token", &self.resume_token());
       ds.field("host_time_us", &self.host_time_us());
       ds.field("host_tick", &self.host_tick());
+      ds.field("resume_grace_ms", &self.resume_grace_ms());
       ds.finish()
   }
 }

@@ -84,6 +84,8 @@ pub struct Admitted {
     pub host_time_us: u64,
     /// The tick at that time.
     pub host_tick: Tick,
+    /// How long the client's place is kept while it is away or its link is lost, milliseconds; zero where resuming is off.
+    pub resume_grace_ms: u32,
 }
 
 /// How a session ends, or why it does not begin.
@@ -443,6 +445,7 @@ fn write_admitted(admitted: &Admitted, builder: &mut Builder) -> WIPOffset<fb::A
             resume_token,
             host_time_us: admitted.host_time_us,
             host_tick: admitted.host_tick.0,
+            resume_grace_ms: admitted.resume_grace_ms,
         },
     )
 }
@@ -458,6 +461,7 @@ fn read_admitted(table: fb::Admitted<'_>) -> Result<Admitted, WireError> {
         resume_token: bytes_of(table.resume_token()).to_vec(),
         host_time_us: table.host_time_us(),
         host_tick: Tick(table.host_tick()),
+        resume_grace_ms: table.resume_grace_ms(),
     })
 }
 

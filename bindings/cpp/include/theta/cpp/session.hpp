@@ -39,6 +39,7 @@ struct host_options {
         nullptr;                              ///< tells apart one authority's documents; null = zeros
     std::uint32_t term = 0;                   ///< this host's; 0 = 1
     span<const std::uint8_t> admission = {};  ///< invites and bans to begin with, as admission() gave them
+    protocol_version least_version = {};      ///< guests of a lower one are refused; zeros = any that can be spoken
 };
 
 /// How to join. Zeros and nulls mean the default.
@@ -52,7 +53,10 @@ struct join_options {
     std::uint32_t handshake_timeout_ms = 0;     ///< 0 = 5000
     bool manual_loaded = false;                 ///< the snapshot waits for loaded()
     span<const std::uint8_t> bearer = {};       ///< a token for the host's outside verifier, instead of a ticket's
-    std::uint32_t least_term = 0;  ///< the highest info().term seen for the document; a lower one is refused
+    std::uint32_t least_term = 0;         ///< the highest info().term seen for the document; a lower one is refused
+    protocol_version least_version = {};  ///< the lowest version we settle for; zeros = any that can be spoken
+    transports allowed_transports = transports::any;     ///< the transports we settle for
+    security_modes allowed_modes = security_modes::any;  ///< the security modes we settle for
 };
 
 /// What a signed ticket grants.
@@ -293,6 +297,9 @@ public:
         config.host_seed = options.host_seed != nullptr ? options.host_seed->data() : nullptr;
         config.document_nonce = options.document_nonce != nullptr ? options.document_nonce->data() : nullptr;
         config.term = options.term;
+        config.least_major = options.least_version.major_number;
+        config.least_minor = options.least_version.minor_number;
+        config.least_patch = options.least_version.patch_number;
         config.admission = options.admission.data();
         config.admission_length = options.admission.size();
         theta_session handle{};
@@ -461,6 +468,11 @@ public:
         config.bearer = options.bearer.data();
         config.bearer_length = detail::narrow(options.bearer.size());
         config.least_term = options.least_term;
+        config.least_major = options.least_version.major_number;
+        config.least_minor = options.least_version.minor_number;
+        config.least_patch = options.least_version.patch_number;
+        config.transports = static_cast<std::uint32_t>(options.allowed_transports);
+        config.security_modes = static_cast<std::uint32_t>(options.allowed_modes);
         theta_session handle{};
         const auto status = theta_session_join(owner.raw(), components.raw(), &config, &handle);
         return detail::done(status, joined_session(handle));

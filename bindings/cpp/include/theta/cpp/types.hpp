@@ -49,6 +49,39 @@ enum class role : std::uint32_t {
     admin = THETA_ROLE_ADMIN,
 };
 
+/// A version of the protocol. Not `major`: some systems have a macro of that name.
+struct protocol_version {
+    std::uint16_t major_number = 0;
+    std::uint16_t minor_number = 0;
+    std::uint16_t patch_number = 0;
+    friend constexpr bool operator==(protocol_version a, protocol_version b) noexcept {
+        return a.major_number == b.major_number && a.minor_number == b.minor_number && a.patch_number == b.patch_number;
+    }
+    friend constexpr bool operator!=(protocol_version a, protocol_version b) noexcept { return !(a == b); }
+};
+
+/// What carries a link; a mask of these says what will do.
+enum class transports : std::uint32_t {
+    any = 0,
+    memory = THETA_TRANSPORT_MEMORY,
+    quic = THETA_TRANSPORT_QUIC,
+    web_rtc = THETA_TRANSPORT_WEBRTC,
+    web_transport = THETA_TRANSPORT_WEBTRANSPORT,
+};
+constexpr transports operator|(transports a, transports b) noexcept {
+    return static_cast<transports>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+
+/// Who can read what is sent; a mask of these says what will do.
+enum class security_modes : std::uint32_t {
+    any = 0,
+    transport = THETA_SECURITY_TRANSPORT,
+    end_to_end = THETA_SECURITY_END_TO_END,
+};
+constexpr security_modes operator|(security_modes a, security_modes b) noexcept {
+    return static_cast<security_modes>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+
 /// The coordinate system of the engine; the library converts while it copies columns.
 enum class basis : std::uint32_t {
     openxr = THETA_BASIS_OPENXR,
@@ -280,6 +313,16 @@ inline std::uint32_t narrow(std::size_t size) noexcept {
 }
 
 }  // namespace detail
+
+/// The version that a session speaks; zeros before it is admitted.
+[[nodiscard]] constexpr protocol_version version_of(const session_info& info) noexcept {
+    return {info.version_major, info.version_minor, info.version_patch};
+}
+
+/// The lowest version that this side of a session settles for, as its options said.
+[[nodiscard]] constexpr protocol_version least_version_of(const session_info& info) noexcept {
+    return {info.least_major, info.least_minor, info.least_patch};
+}
 
 /// The process's monotonic clock, nanoseconds since an arbitrary start. Any thread.
 [[nodiscard]] inline std::uint64_t now_ns() noexcept { return theta_now_ns(); }

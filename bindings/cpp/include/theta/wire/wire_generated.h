@@ -2966,7 +2966,8 @@ struct Admitted FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
     VT_APPLICATION = 14,
     VT_RESUME_TOKEN = 16,
     VT_HOST_TIME_US = 18,
-    VT_HOST_TICK = 20
+    VT_HOST_TICK = 20,
+    VT_RESUME_GRACE_MS = 22
   };
   uint16_t peer() const {
     return GetField<uint16_t>(VT_PEER, 0);
@@ -2995,6 +2996,9 @@ struct Admitted FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
   uint32_t host_tick() const {
     return GetField<uint32_t>(VT_HOST_TICK, 0);
   }
+  uint32_t resume_grace_ms() const {
+    return GetField<uint32_t>(VT_RESUME_GRACE_MS, 0);
+  }
   template <bool B = false>
   bool Verify(::flatbuffers::VerifierTemplate<B> &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -3010,6 +3014,7 @@ struct Admitted FLATBUFFERS_FINAL_CLASS : private ::flatbuffers::Table {
            verifier.VerifyVector(resume_token()) &&
            VerifyField<uint64_t>(verifier, VT_HOST_TIME_US, 8) &&
            VerifyField<uint32_t>(verifier, VT_HOST_TICK, 4) &&
+           VerifyField<uint32_t>(verifier, VT_RESUME_GRACE_MS, 4) &&
            verifier.EndTable();
   }
 };
@@ -3045,6 +3050,9 @@ struct AdmittedBuilder {
   void add_host_tick(uint32_t host_tick) {
     fbb_.AddElement<uint32_t>(Admitted::VT_HOST_TICK, host_tick, 0);
   }
+  void add_resume_grace_ms(uint32_t resume_grace_ms) {
+    fbb_.AddElement<uint32_t>(Admitted::VT_RESUME_GRACE_MS, resume_grace_ms, 0);
+  }
   explicit AdmittedBuilder(::flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -3066,9 +3074,11 @@ inline ::flatbuffers::Offset<Admitted> CreateAdmitted(
     ::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> application = 0,
     ::flatbuffers::Offset<::flatbuffers::Vector<uint8_t>> resume_token = 0,
     uint64_t host_time_us = 0,
-    uint32_t host_tick = 0) {
+    uint32_t host_tick = 0,
+    uint32_t resume_grace_ms = 0) {
   AdmittedBuilder builder_(_fbb);
   builder_.add_host_time_us(host_time_us);
+  builder_.add_resume_grace_ms(resume_grace_ms);
   builder_.add_host_tick(host_tick);
   builder_.add_resume_token(resume_token);
   builder_.add_application(application);
@@ -3095,7 +3105,8 @@ inline ::flatbuffers::Offset<Admitted> CreateAdmittedDirect(
     const std::vector<uint8_t> *application = nullptr,
     const std::vector<uint8_t> *resume_token = nullptr,
     uint64_t host_time_us = 0,
-    uint32_t host_tick = 0) {
+    uint32_t host_tick = 0,
+    uint32_t resume_grace_ms = 0) {
   auto level__ = level ? _fbb.CreateString(level) : 0;
   auto application__ = application ? _fbb.CreateVector<uint8_t>(*application) : 0;
   auto resume_token__ = resume_token ? _fbb.CreateVector<uint8_t>(*resume_token) : 0;
@@ -3109,7 +3120,8 @@ inline ::flatbuffers::Offset<Admitted> CreateAdmittedDirect(
       application__,
       resume_token__,
       host_time_us,
-      host_tick);
+      host_tick,
+      resume_grace_ms);
 }
 
 /// A DisconnectCode with what to tell a person. Denied, Leave, Kick and Close carry it.

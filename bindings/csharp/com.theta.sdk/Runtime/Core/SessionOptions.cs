@@ -35,6 +35,8 @@ namespace Theta
         public byte[] DocumentNonce;
         /// <summary>This host's term; 0 = 1.</summary>
         public uint Term;
+        /// <summary>Clients of a lower protocol version are refused with VersionFloor (33); zeros = any that can be spoken.</summary>
+        public ProtocolVersion LeastVersion;
     }
 
     /// <summary>Options of a joined session.</summary>
@@ -61,6 +63,12 @@ namespace Theta
         public byte[] Bearer;
         /// <summary>The highest SessionInfo.Term seen for the document before: a host of a lower one is refused.</summary>
         public uint LeastTerm;
+        /// <summary>The lowest protocol version we settle for; zeros = any that can be spoken.</summary>
+        public ProtocolVersion LeastVersion;
+        /// <summary>The transports we settle for.</summary>
+        public ThetaTransports Transports = ThetaTransports.Any;
+        /// <summary>The security modes we settle for.</summary>
+        public ThetaSecurityModes SecurityModes = ThetaSecurityModes.Any;
     }
 
     internal static class SessionOptions

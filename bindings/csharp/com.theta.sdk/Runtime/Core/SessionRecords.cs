@@ -23,6 +23,66 @@ namespace Theta
         Admin = 4,
     }
 
+    /// <summary>A version of the protocol, 6 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ProtocolVersion : System.IEquatable<ProtocolVersion>
+    {
+        /// <summary>Raised when one version cannot talk to the one before.</summary>
+        public ushort Major;
+        /// <summary>Raised by additions.</summary>
+        public ushort Minor;
+        /// <summary>Raised by corrections.</summary>
+        public ushort Patch;
+
+        /// <summary>This version.</summary>
+        public ProtocolVersion(ushort major, ushort minor, ushort patch)
+        {
+            Major = major;
+            Minor = minor;
+            Patch = patch;
+        }
+
+        /// <summary>All three numbers are equal.</summary>
+        public bool Equals(ProtocolVersion other)
+        {
+            return Major == other.Major && Minor == other.Minor && Patch == other.Patch;
+        }
+
+        /// <summary>"major.minor.patch". Allocates.</summary>
+        public override string ToString()
+        {
+            return Major + "." + Minor + "." + Patch;
+        }
+    }
+
+    /// <summary>What carries a link.</summary>
+    [System.Flags]
+    public enum ThetaTransports : uint
+    {
+        /// <summary>Whatever this build can do.</summary>
+        Any = 0,
+        /// <summary>Within the process.</summary>
+        Memory = 1,
+        /// <summary>Native QUIC.</summary>
+        Quic = 2,
+        /// <summary>WebRTC data channels.</summary>
+        WebRtc = 4,
+        /// <summary>HTTP/3 WebTransport.</summary>
+        WebTransport = 8,
+    }
+
+    /// <summary>Who can read what is sent.</summary>
+    [System.Flags]
+    public enum ThetaSecurityModes : uint
+    {
+        /// <summary>Whatever this build can do.</summary>
+        Any = 0,
+        /// <summary>Both ends of the link.</summary>
+        Transport = 1,
+        /// <summary>Members only. No host of this version offers it.</summary>
+        EndToEnd = 2,
+    }
+
     /// <summary>The coordinate convention the application's structs are in; the library converts.</summary>
     public enum ThetaBasis : uint
     {
@@ -69,7 +129,8 @@ namespace Theta
         PeerJoined = 3,
         /// <summary>Peer, code = disconnect code, text = reason.</summary>
         PeerLeft = 4,
-        /// <summary>Client: code = role, text = application bytes of the host.</summary>
+        /// <summary>Client: code = role, value = milliseconds for which the host keeps the place while we are away, text =
+        /// application bytes of the host.</summary>
         Admitted = 5,
         /// <summary>Value = pieces received, code = pieces in all.</summary>
         JoinProgress = 6,
@@ -205,7 +266,28 @@ namespace Theta
         private fixed byte _authorityKey[32];
         /// <summary>The host's term: keep the highest for the document. 0 before Admitted.</summary>
         public uint Term;
+        /// <summary>For how many milliseconds the host keeps the place of a peer that is away, or whose link is lost; 0 before
+        /// Admitted, and where it keeps none.</summary>
+        public uint ResumeGraceMs;
+        private readonly ushort _versionMajor;
+        private readonly ushort _versionMinor;
+        private readonly ushort _versionPatch;
+        private readonly ushort _leastMajor;
+        private readonly ushort _leastMinor;
+        private readonly ushort _leastPatch;
         private readonly uint _reserved;
+
+        /// <summary>The protocol version that is spoken (a host's own); zeros before Admitted.</summary>
+        public ProtocolVersion Version
+        {
+            get { return new ProtocolVersion(_versionMajor, _versionMinor, _versionPatch); }
+        }
+
+        /// <summary>The lowest version that this side settles for, as its options said.</summary>
+        public ProtocolVersion LeastVersion
+        {
+            get { return new ProtocolVersion(_leastMajor, _leastMinor, _leastPatch); }
+        }
 
         /// <summary>True on the host's side.</summary>
         public bool IsHost
@@ -337,6 +419,8 @@ namespace Theta
         /// <summary>Median round trip, microseconds.</summary>
         public uint RttP50Us;
         private readonly uint _reserved;
+        /// <summary>Host: inputs that were left out because they were for a tick more than two seconds ahead.</summary>
+        public ulong InputsRefused;
     }
 
     /// <summary>What a column write did.</summary>

@@ -38,6 +38,11 @@ namespace Theta
             config.handshake_timeout_ms = (uint)options.HandshakeTimeoutMs;
             config.application_length = options.Application == null ? 0u : (uint)options.Application.Length;
             config.least_term = options.LeastTerm;
+            config.least_major = options.LeastVersion.Major;
+            config.least_minor = options.LeastVersion.Minor;
+            config.least_patch = options.LeastVersion.Patch;
+            config.transports = (uint)options.Transports;
+            config.security_modes = (uint)options.SecurityModes;
             config.bearer_length = options.Bearer == null ? 0u : (uint)options.Bearer.Length;
             byte[] ticket = Utf8.Bytes(options.Ticket, out config.ticket_length);
             byte[] name = Utf8.Bytes(options.Name, out config.name_length);

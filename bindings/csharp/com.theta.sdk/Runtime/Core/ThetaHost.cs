@@ -37,6 +37,9 @@ namespace Theta
             config.max_peers = (uint)options.MaxPeers;
             config.tick_rate_hz = (uint)options.TickRateHz;
             config.term = options.Term;
+            config.least_major = options.LeastVersion.Major;
+            config.least_minor = options.LeastVersion.Minor;
+            config.least_patch = options.LeastVersion.Patch;
             config.basis = (uint)options.Basis;
             config.default_role = (uint)options.DefaultRole;
             config.resume_grace_ms = options.ResumeGraceMs;

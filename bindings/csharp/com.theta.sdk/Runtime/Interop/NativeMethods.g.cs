@@ -564,7 +564,9 @@ namespace Theta.Interop
         /// <summary>
         ///  Says that nobody is there any more: a headset was taken off, the application goes to sleep (Unity's
         ///  OnApplicationPause). The host keeps the place for its grace window and sends nothing meanwhile, the others see
-        ///  PEER_AWAY. The state becomes THETA_STATE_AWAY. Without effect before ADMITTED and where the host does not offer it.
+        ///  PEER_AWAY. The state becomes THETA_STATE_AWAY. Should the link be lost meanwhile, it is looked for after
+        ///  `theta_session_resume`; should the window pass, the session ends with DISCONNECTED, AwayTimeout (6) where the link still
+        ///  stands, and can be joined anew. Without effect before ADMITTED, where the host does not offer it, and a second time.
         ///
         ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
         /// </summary>
@@ -573,8 +575,9 @@ namespace Theta.Interop
 
         /// <summary>
         ///  Says that somebody is there again after `theta_session_suspend`: the session goes on in the same place, on the same
-        ///  link or, should it be lost, on a new one. The state becomes THETA_STATE_RESUMING, then THETA_STATE_LIVE; or the
-        ///  session ends with DISCONNECTED when the place was kept no longer.
+        ///  link or, should it be lost, on a new one, and gets what changed meanwhile. The state becomes THETA_STATE_RESUMING, then
+        ///  THETA_STATE_LIVE; or the session ends with DISCONNECTED, ResumeRefused (74), when the place was kept no longer. Without
+        ///  effect unless the session was suspended.
         ///
         ///  Returns THETA_OK, the handle errors, THETA_E_CONCURRENT, THETA_E_WRONG_ROLE (a host), THETA_E_PANIC. [serial]
         /// </summary>
@@ -1328,6 +1331,10 @@ namespace Theta.Interop
         ///  Zero.
         /// </summary>
         public uint reserved;
+        /// <summary>
+        ///  Host: inputs of the peer that were left out because they were for a tick more than two seconds ahead.
+        /// </summary>
+        public ulong inputs_refused;
     }
 
     /// <summary>
@@ -1641,6 +1648,23 @@ namespace Theta.Interop
         ///  Zero.
         /// </summary>
         public uint reserved2;
+        /// <summary>
+        ///  The floor: peers of a lower protocol version (`least_major.least_minor.least_patch`) are refused with VersionFloor
+        ///  (33). Zeros = every version that this build can speak with; a floor above its own version lets nobody in.
+        /// </summary>
+        public ushort least_major;
+        /// <summary>
+        ///  Minor number of the floor.
+        /// </summary>
+        public ushort least_minor;
+        /// <summary>
+        ///  Patch number of the floor.
+        /// </summary>
+        public ushort least_patch;
+        /// <summary>
+        ///  Zero.
+        /// </summary>
+        public ushort reserved3;
     }
 
     /// <summary>
@@ -1710,6 +1734,31 @@ namespace Theta.Interop
         ///  The highest `theta_session_info.term` seen for the document before: a host of a lower one is refused. 0 = none.
         /// </summary>
         public uint least_term;
+        /// <summary>
+        ///  The floors: what we settle for, held against what the host has signed. A session of a lower protocol version
+        ///  (`least_major.least_minor.least_patch`) ends with VersionFloor (33). Zeros = every version that this build can speak.
+        /// </summary>
+        public ushort least_major;
+        /// <summary>
+        ///  Minor number of the lowest version.
+        /// </summary>
+        public ushort least_minor;
+        /// <summary>
+        ///  Patch number of the lowest version.
+        /// </summary>
+        public ushort least_patch;
+        /// <summary>
+        ///  Zero.
+        /// </summary>
+        public ushort reserved;
+        /// <summary>
+        ///  Mask of `THETA_TRANSPORT_*` that will do, else the session ends with TransportFloor (35); 0 = any.
+        /// </summary>
+        public uint transports;
+        /// <summary>
+        ///  Mask of `THETA_SECURITY_*` that will do, else the session ends with SecurityFloor (36); 0 = any that this build has.
+        /// </summary>
+        public uint security_modes;
     }
 
     /// <summary>
@@ -1786,6 +1835,35 @@ namespace Theta.Interop
         ///  The host's term: keep the highest for the document, as `theta_join_config.least_term`. 0 before ADMITTED.
         /// </summary>
         public uint term;
+        /// <summary>
+        ///  For how many milliseconds the host keeps the place of a peer that is away, or whose link is lost; 0 before ADMITTED,
+        ///  and where it keeps none.
+        /// </summary>
+        public uint resume_grace_ms;
+        /// <summary>
+        ///  The protocol version that is spoken (a host's own), major number; zeros before ADMITTED.
+        /// </summary>
+        public ushort version_major;
+        /// <summary>
+        ///  Its minor number.
+        /// </summary>
+        public ushort version_minor;
+        /// <summary>
+        ///  Its patch number.
+        /// </summary>
+        public ushort version_patch;
+        /// <summary>
+        ///  The floor of this side, as its configuration said: lowest protocol version, major number.
+        /// </summary>
+        public ushort least_major;
+        /// <summary>
+        ///  Minor number of the floor.
+        /// </summary>
+        public ushort least_minor;
+        /// <summary>
+        ///  Patch number of the floor.
+        /// </summary>
+        public ushort least_patch;
         /// <summary>
         ///  Zero.
         /// </summary>
@@ -1944,8 +2022,8 @@ namespace Theta.Interop
         /// </summary>
         public const uint THETA_EVENT_PEER_LEFT = 4;
         /// <summary>
-        /// Joined: the host let us in. peer = our number, code = our role, text = the host's application bytes. Load your
-        /// level; with THETA_JOIN_MANUAL_LOADED call `theta_session_loaded` then.
+        /// Joined: the host let us in. peer = our number, code = our role, value = milliseconds for which the host keeps our place
+        /// while we are away or our link is lost (0: not at all), text = the host's application bytes. Load your level; with THETA_JOIN_MANUAL_LOADED call `theta_session_loaded` then.
         /// </summary>
         public const uint THETA_EVENT_ADMITTED = 5;
         /// <summary>
@@ -2247,6 +2325,30 @@ namespace Theta.Interop
         /// Join flag: after ADMITTED the snapshot waits for `theta_session_loaded`.
         /// </summary>
         public const uint THETA_JOIN_MANUAL_LOADED = 1;
+        /// <summary>
+        /// Within the process, over memory.
+        /// </summary>
+        public const uint THETA_TRANSPORT_MEMORY = 1;
+        /// <summary>
+        /// Native QUIC.
+        /// </summary>
+        public const uint THETA_TRANSPORT_QUIC = 2;
+        /// <summary>
+        /// WebRTC data channels.
+        /// </summary>
+        public const uint THETA_TRANSPORT_WEBRTC = 4;
+        /// <summary>
+        /// HTTP/3 WebTransport.
+        /// </summary>
+        public const uint THETA_TRANSPORT_WEBTRANSPORT = 8;
+        /// <summary>
+        /// Between both ends of the link: the transport encrypts.
+        /// </summary>
+        public const uint THETA_SECURITY_TRANSPORT = 1;
+        /// <summary>
+        /// Members only: payloads are encrypted end to end as well. No host of this version offers it.
+        /// </summary>
+        public const uint THETA_SECURITY_END_TO_END = 2;
         /// <summary>
         /// The transport is not up yet.
         /// </summary>

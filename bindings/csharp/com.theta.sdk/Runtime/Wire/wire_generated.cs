@@ -1032,6 +1032,7 @@ public struct Admitted : IFlatbufferObject
   public byte[] GetResumeTokenArray() { return __p.__vector_as_array<byte>(16); }
   public ulong HostTimeUs { get { int o = __p.__offset(18); return o != 0 ? __p.bb.GetUlong(o + __p.bb_pos) : (ulong)0; } }
   public uint HostTick { get { int o = __p.__offset(20); return o != 0 ? __p.bb.GetUint(o + __p.bb_pos) : (uint)0; } }
+  public uint ResumeGraceMs { get { int o = __p.__offset(22); return o != 0 ? __p.bb.GetUint(o + __p.bb_pos) : (uint)0; } }
 
   public static Offset<theta.wire.Admitted> CreateAdmitted(FlatBufferBuilder builder,
       ushort peer = 0,
@@ -1042,9 +1043,11 @@ public struct Admitted : IFlatbufferObject
       VectorOffset applicationOffset = default(VectorOffset),
       VectorOffset resume_tokenOffset = default(VectorOffset),
       ulong host_time_us = 0,
-      uint host_tick = 0) {
-    builder.StartTable(9);
+      uint host_tick = 0,
+      uint resume_grace_ms = 0) {
+    builder.StartTable(10);
     Admitted.AddHostTimeUs(builder, host_time_us);
+    Admitted.AddResumeGraceMs(builder, resume_grace_ms);
     Admitted.AddHostTick(builder, host_tick);
     Admitted.AddResumeToken(builder, resume_tokenOffset);
     Admitted.AddApplication(builder, applicationOffset);
@@ -1056,7 +1059,7 @@ public struct Admitted : IFlatbufferObject
     return Admitted.EndAdmitted(builder);
   }
 
-  public static void StartAdmitted(FlatBufferBuilder builder) { builder.StartTable(9); }
+  public static void StartAdmitted(FlatBufferBuilder builder) { builder.StartTable(10); }
   public static void AddPeer(FlatBufferBuilder builder, ushort peer) { builder.AddUshort(0, peer, 0); }
   public static void AddRole(FlatBufferBuilder builder, theta.wire.Role role) { builder.AddByte(1, (byte)role, 0); }
   public static void AddTeam(FlatBufferBuilder builder, ushort team) { builder.AddUshort(2, team, 0); }
@@ -1076,6 +1079,7 @@ public struct Admitted : IFlatbufferObject
   public static void StartResumeTokenVector(FlatBufferBuilder builder, int numElems) { builder.StartVector(1, numElems, 1); }
   public static void AddHostTimeUs(FlatBufferBuilder builder, ulong hostTimeUs) { builder.AddUlong(7, hostTimeUs, 0); }
   public static void AddHostTick(FlatBufferBuilder builder, uint hostTick) { builder.AddUint(8, hostTick, 0); }
+  public static void AddResumeGraceMs(FlatBufferBuilder builder, uint resumeGraceMs) { builder.AddUint(9, resumeGraceMs, 0); }
   public static Offset<theta.wire.Admitted> EndAdmitted(FlatBufferBuilder builder) {
     int o = builder.EndTable();
     return new Offset<theta.wire.Admitted>(o);
@@ -1097,6 +1101,7 @@ static public class AdmittedVerify
       && verifier.VerifyVectorOfData(tablePos, 16 /*ResumeToken*/, 1 /*byte*/, false)
       && verifier.VerifyField(tablePos, 18 /*HostTimeUs*/, 8 /*ulong*/, 8, false)
       && verifier.VerifyField(tablePos, 20 /*HostTick*/, 4 /*uint*/, 4, false)
+      && verifier.VerifyField(tablePos, 22 /*ResumeGraceMs*/, 4 /*uint*/, 4, false)
       && verifier.VerifyTableEnd(tablePos);
   }
 }

@@ -92,8 +92,13 @@ hostTick():number {
   return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
 }
 
+resumeGraceMs():number {
+  const offset = this.bb!.__offset(this.bb_pos, 22);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+}
+
 static startAdmitted(builder:flatbuffers.Builder) {
-  builder.startObject(9);
+  builder.startObject(10);
 }
 
 static addPeer(builder:flatbuffers.Builder, peer:number) {
@@ -156,12 +161,16 @@ static addHostTick(builder:flatbuffers.Builder, hostTick:number) {
   builder.addFieldInt32(8, hostTick, 0);
 }
 
+static addResumeGraceMs(builder:flatbuffers.Builder, resumeGraceMs:number) {
+  builder.addFieldInt32(9, resumeGraceMs, 0);
+}
+
 static endAdmitted(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
 }
 
-static createAdmitted(builder:flatbuffers.Builder, peer:number, role:Role, team:number, tickRateHz:number, levelOffset:flatbuffers.Offset, applicationOffset:flatbuffers.Offset, resumeTokenOffset:flatbuffers.Offset, hostTimeUs:bigint, hostTick:number):flatbuffers.Offset {
+static createAdmitted(builder:flatbuffers.Builder, peer:number, role:Role, team:number, tickRateHz:number, levelOffset:flatbuffers.Offset, applicationOffset:flatbuffers.Offset, resumeTokenOffset:flatbuffers.Offset, hostTimeUs:bigint, hostTick:number, resumeGraceMs:number):flatbuffers.Offset {
   Admitted.startAdmitted(builder);
   Admitted.addPeer(builder, peer);
   Admitted.addRole(builder, role);
@@ -172,6 +181,7 @@ static createAdmitted(builder:flatbuffers.Builder, peer:number, role:Role, team:
   Admitted.addResumeToken(builder, resumeTokenOffset);
   Admitted.addHostTimeUs(builder, hostTimeUs);
   Admitted.addHostTick(builder, hostTick);
+  Admitted.addResumeGraceMs(builder, resumeGraceMs);
   return Admitted.endAdmitted(builder);
 }
 }
