@@ -60,6 +60,7 @@ pub unsafe extern "C" fn thetax_runtime_condition_links(
             latency_us: conditions.latency_us,
             jitter_us: conditions.jitter_us,
             seed: conditions.seed,
+            ..LinkConditions::default()
         });
         Ok(THETA_OK)
     })

@@ -23,6 +23,9 @@ const MAX_HELD_BYTES: usize = 8 << 20;
 /// Longest latency, and widest jitter, in microseconds.
 pub const MAX_CONDITION_US: u32 = 10_000_000;
 
+/// The queue in front of a direction that lets through only so much: 64 KiB, as a home router has.
+pub const NARROW_QUEUE_BYTES: u64 = 64 << 10;
+
 /// What a network does to the packets of a socket, each way. The default does nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkConditions {
@@ -34,6 +37,9 @@ pub struct LinkConditions {
     /// By how much that varies: evenly between `latency_us - jitter_us` (not below zero) and `latency_us + jitter_us`.
     /// At most [`MAX_CONDITION_US`].
     pub jitter_us: u32,
+    /// What a direction lets through, in bytes per second; 0 = everything. What comes faster waits in a queue of
+    /// [`NARROW_QUEUE_BYTES`], and what does not fit into that is lost.
+    pub rate_bytes_per_s: u32,
     /// Decides which packets are lost and how long each takes.
     pub seed: u64,
 }
@@ -41,7 +47,7 @@ pub struct LinkConditions {
 impl LinkConditions {
     /// True when packets pass as they are.
     pub const fn is_none(&self) -> bool {
-        self.loss_ppm == 0 && self.latency_us == 0 && self.jitter_us == 0
+        self.loss_ppm == 0 && self.latency_us == 0 && self.jitter_us == 0 && self.rate_bytes_per_s == 0
     }
 }
 
@@ -85,6 +91,7 @@ impl LinkConditioner {
             loss_ppm: conditions.loss_ppm.min(1_000_000),
             latency_us: conditions.latency_us.min(MAX_CONDITION_US),
             jitter_us: conditions.jitter_us.min(MAX_CONDITION_US),
+            rate_bytes_per_s: conditions.rate_bytes_per_s,
             seed: conditions.seed,
         };
         self.0.setting.rcu(|old| Setting { conditions, generation: old.generation + 1 });
@@ -164,6 +171,8 @@ pub(super) struct DelayLine<T> {
     held: BinaryHeap<Reverse<Held<T>>>,
     held_bytes: usize,
     taken: u64,
+    /// When the last packet will have passed the narrow place, if there is one.
+    passed: Option<Instant>,
 }
 
 impl<T> DelayLine<T> {
@@ -176,6 +185,7 @@ impl<T> DelayLine<T> {
             held: BinaryHeap::new(),
             held_bytes: 0,
             taken: 0,
+            passed: None,
         }
     }
 
@@ -201,8 +211,13 @@ impl<T> DelayLine<T> {
             counters.overflowed.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        counters.held.fetch_add(u64::from(delay_us > 0), Ordering::Relaxed);
-        self.put_back(now + Duration::from_micros(delay_us), bytes, item());
+        let Some(passed) = pass(&mut self.passed, now, bytes, conditions.rate_bytes_per_s) else {
+            counters.overflowed.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let due = passed + Duration::from_micros(delay_us);
+        counters.held.fetch_add(u64::from(due > now), Ordering::Relaxed);
+        self.put_back(due, bytes, item());
     }
 
     /// Holds a packet until then, whatever the conditions are.
@@ -228,6 +243,22 @@ impl<T> DelayLine<T> {
     }
 }
 
+/// When a packet has passed the narrow place behind those before it; `None` if the queue in front of it is full.
+fn pass(last: &mut Option<Instant>, now: Instant, bytes: usize, rate_bytes_per_s: u32) -> Option<Instant> {
+    if rate_bytes_per_s == 0 {
+        *last = None;
+        return Some(now);
+    }
+    let took = |bytes: u64| Duration::from_nanos(bytes * 1_000_000_000 / u64::from(rate_bytes_per_s));
+    let begins = last.map_or(now, |last| last.max(now));
+    if begins - now > took(NARROW_QUEUE_BYTES) {
+        return None;
+    }
+    let passed = begins + took(bytes as u64);
+    *last = Some(passed);
+    Some(passed)
+}
+
 /// How long one packet takes.
 fn delay_us(conditions: LinkConditions, rng: &mut Rng) -> u64 {
     let (latency, jitter) = (u64::from(conditions.latency_us), u64::from(conditions.jitter_us));
@@ -239,8 +270,13 @@ fn delay_us(conditions: LinkConditions, rng: &mut Rng) -> u64 {
 mod tests {
     use super::*;
 
-    const BAD: LinkConditions =
-        LinkConditions { loss_ppm: 20_000, latency_us: 30_000, jitter_us: 10_000, seed: 7 };
+    const BAD: LinkConditions = LinkConditions {
+        loss_ppm: 20_000,
+        latency_us: 30_000,
+        jitter_us: 10_000,
+        rate_bytes_per_s: 0,
+        seed: 7,
+    };
 
     fn line(conditions: LinkConditions) -> (LinkConditioner, DelayLine<u32>) {
         let conditioner = LinkConditioner::default();
@@ -311,10 +347,33 @@ mod tests {
 
     #[test]
     fn jitter_above_the_latency_never_delivers_before_sending() {
-        let (_, mut line) = line(LinkConditions { latency_us: 1000, jitter_us: 4000, loss_ppm: 0, seed: 3 });
+        let (_, mut line) =
+            line(LinkConditions { latency_us: 1000, jitter_us: 4000, seed: 3, ..LinkConditions::default() });
         let arrived = passed(&mut line, 2000);
         assert!(arrived.iter().all(|(_, delay_us)| *delay_us <= 5000));
         assert!(arrived.iter().any(|(_, delay_us)| *delay_us == 0));
+    }
+
+    #[test]
+    fn a_narrow_place_lets_through_so_much_and_queues_so_much() {
+        let narrow = LinkConditions { rate_bytes_per_s: 100_000, ..LinkConditions::default() };
+        let (conditioner, mut line) = line(narrow);
+        // Three times what passes: 300 bytes a millisecond.
+        let now = Instant::now();
+        for n in 0..3000 {
+            line.take(now + Duration::from_millis(u64::from(n)), 300, || n);
+        }
+        let mut arrived = Vec::new();
+        while let Some(due) = line.next_due() {
+            arrived.push((line.due(due).expect("due").1, due));
+        }
+        let seconds = arrived.last().expect("some arrive").1.duration_since(now).as_secs_f64();
+        let rate = arrived.len() as f64 * 300.0 / seconds;
+        assert!((99_000.0..=101_000.0).contains(&rate), "{rate} bytes per second");
+        let longest =
+            arrived.iter().map(|(n, due)| due.duration_since(now).as_millis() as u64 - u64::from(*n)).max();
+        assert!((650..=665).contains(&longest.expect("some")), "the queue holds 655 ms: {longest:?}");
+        assert_eq!(conditioner.counters().overflowed as usize, 3000 - arrived.len());
     }
 
     #[test]
@@ -338,7 +397,8 @@ mod tests {
         let (conditioner, mut line) = line(LinkConditions { loss_ppm: 2_000_000, ..BAD });
         assert_eq!(conditioner.conditions().loss_ppm, 1_000_000);
         assert_eq!(passed(&mut line, 50), []);
-        conditioner.set(LinkConditions { latency_us: u32::MAX, jitter_us: u32::MAX, loss_ppm: 0, seed: 0 });
+        let far = LinkConditions { latency_us: u32::MAX, jitter_us: u32::MAX, ..LinkConditions::default() };
+        conditioner.set(far);
         assert_eq!(conditioner.conditions().latency_us, MAX_CONDITION_US);
         conditioner.set(LinkConditions::default());
         assert!(!conditioner.is_active());

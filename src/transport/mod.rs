@@ -55,7 +55,9 @@ use theta_core::types::Lane;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
-pub use conditioner::{ConditionerCounters, LinkConditioner, LinkConditions, MAX_CONDITION_US};
+pub use conditioner::{
+    ConditionerCounters, LinkConditioner, LinkConditions, MAX_CONDITION_US, NARROW_QUEUE_BYTES,
+};
 pub use config::TransportConfig;
 pub use fault::Fault;
 pub use throttle::Network;

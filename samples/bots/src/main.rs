@@ -126,6 +126,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         latency_us: (arguments.latency * 1e3).round() as u32,
         jitter_us: (arguments.jitter * 1e3).round() as u32,
         seed: u64::from(arguments.index),
+        ..LinkConditions::default()
     });
     let mut bots = (0..arguments.count)
         .map(|n| Bot::join(&runtime, &schema, &ticket, &motion, options_of(arguments, n)))

@@ -5,6 +5,7 @@
 //! after it come packets, each beginning with its length. A datagram is one byte, the lane's wire number, and one
 //! packet. Keep-alives are off, because the session's heartbeats do that work and say more.
 
+mod congestion;
 mod connection;
 mod socket;
 pub mod tls;

@@ -10,6 +10,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
+use super::congestion::FlooredConfig;
 use crate::transport::config::MAX_INBOUND_BULK;
 use crate::transport::{TransportConfig, TransportError};
 
@@ -27,6 +28,12 @@ const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// Unacknowledged stream bytes that quinn keeps for resending. Lanes queue in front of it.
 const SEND_WINDOW_BYTES: u64 = 1 << 20;
+
+/// How many later packets must have arrived for one to count as lost: four ticks of sixteen packets.
+const LOST_AFTER_PACKETS: u32 = 64;
+/// Or for how long it must have been under way when a later one is known to have come, in round trips. Those that are
+/// measured are the short ones, since it is the fast packets whose acknowledgements come first.
+const LOST_AFTER_ROUND_TRIPS: f32 = 2.5;
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +111,11 @@ fn transport_config(
     config.stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES));
     config.receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES));
     config.send_window(SEND_WINDOW_BYTES);
+    // The specification takes a packet for lost when three later ones came, or an eighth of a round trip after one did.
+    // Where jitter is wider than that, packets that only come late are counted as lost by the dozen.
+    config.packet_threshold(LOST_AFTER_PACKETS);
+    config.time_threshold(LOST_AFTER_ROUND_TRIPS);
+    config.congestion_controller_factory(Arc::new(FlooredConfig));
     config.datagram_send_buffer_size(DATAGRAM_SEND_BYTES);
     config.datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BYTES));
     Ok(Arc::new(config))
