@@ -14,7 +14,7 @@ const MIN_COMPARED: f64 = 0.95;
 const MIN_COMPLETE: f64 = 0.80;
 /// The same where the network loses or reorders. A busy machine makes its ticks in bursts, which jitter mixes up more than
 /// evenly spaced ones.
-const MIN_COMPLETE_OF_PASSABLE: f64 = 0.70;
+const MIN_COMPLETE_OF_PASSABLE: f64 = 0.80;
 /// Of the ticks while a peer was live, for how many the host must have had an input of it: a player who is frozen for
 /// everybody looks the same on every side.
 const MIN_INPUTS: f64 = 0.80;
