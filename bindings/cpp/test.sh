@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds and runs the tests of the C++ wrapper: bindings/cpp/test.sh LIBRARY_DIR [BUILD_DIR]
 # LIBRARY_DIR holds the built libtheta_sdk, such as target/debug. The last line is `N passed, N failed`.
+# THETA_MEMORY: `short` runs the programs once more under the address and undefined-behaviour sanitizers, `long` under
+# valgrind as well.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,7 +14,8 @@ fi
 library_dir=$(cd "$library_dir" && pwd)
 build_dir=${2:-${THETA_BUILD_DIR:-$library_dir/../tests/cpp}}
 
-cmake -S "$here" -B "$build_dir" -DCMAKE_BUILD_TYPE=Debug -DTHETA_BUILD_TESTS=ON -DTHETA_LIBRARY_DIR="$library_dir" >/dev/null
+cmake -S "$here" -B "$build_dir" -DCMAKE_BUILD_TYPE=Debug -DTHETA_BUILD_TESTS=ON -DTHETA_LIBRARY_DIR="$library_dir" \
+  -DTHETA_MEMORY="${THETA_MEMORY:-}" >/dev/null
 cmake --build "$build_dir" -j "$(nproc)"
 log="$build_dir/ctest.log"
 code=0

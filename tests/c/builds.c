@@ -101,6 +101,7 @@ static theta_session join(theta_registry registry, const char *ticket, uint64_t 
   theta_session session = {0};
   joining.ticket = ticket;
   joining.ticket_length = (uint32_t)length;
+  joining.handshake_timeout_ms = HANDSHAKE_MS;
   CHECK_OK(theta_session_join(runtime, registry, &joining, &session));
   return session;
 }

@@ -48,6 +48,7 @@ static theta_session join(const char *ticket, uint64_t length, uint8_t who, cons
   memset(seed, who, sizeof seed);
   config.ticket = ticket;
   config.ticket_length = (uint32_t)length;
+  config.handshake_timeout_ms = HANDSHAKE_MS;
   config.identity_seed = seed;
   config.least_term = least_term;
   config.bearer = (const uint8_t *)bearer;

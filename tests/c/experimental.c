@@ -76,6 +76,7 @@ int main(void) {
   CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &length));
   joining.ticket = ticket;
   joining.ticket_length = (uint32_t)length;
+  joining.handshake_timeout_ms = HANDSHAKE_MS;
   joining.flags = THETA_JOIN_MANUAL_LOADED;
   CHECK_OK(theta_session_join(runtime, registry, &joining, &joined));
   UNTIL(state_of(joined) == THETA_STATE_ADMITTED);

@@ -101,6 +101,7 @@ int main(void) {
   join_config.flags = THETA_JOIN_MANUAL_LOADED;
   join_config.ticket = ticket;
   join_config.ticket_length = (uint32_t)ticket_length;
+  join_config.handshake_timeout_ms = HANDSHAKE_MS;
   if (!CHECK_OK(theta_session_join(runtime, registry, &join_config, &joined))) return finish();
   CHECK(wait_for(&asked));
   is_idle("a peer that waits for admission");

@@ -92,7 +92,7 @@ static int open_world(void) {
   CHECK_OK(theta_session_ticket(session_of(live[SESSION]), ticket, sizeof ticket, &length));
   join.ticket = ticket;
   join.ticket_length = (uint32_t)length;
-  join.handshake_timeout_ms = 60000;
+  join.handshake_timeout_ms = HANDSHAKE_MS;
   CHECK_OK(theta_session_join(runtime_of(live[RUNTIME]), registry_of(live[REGISTRY]), &join, &joined));
   live[JOINED] = joined.bits;
   spawn_desc.component_count = 1;

@@ -31,6 +31,7 @@ static side open_side(void) {
   CHECK_OK(theta_session_ticket(made.host, ticket, sizeof ticket, &length));
   join_config.ticket = ticket;
   join_config.ticket_length = (uint32_t)length;
+  join_config.handshake_timeout_ms = HANDSHAKE_MS;
   CHECK_OK(theta_session_join(made.runtime, made.registry, &join_config, &made.joined));
   return made;
 }

@@ -158,7 +158,7 @@ if [ -n "$memory" ]; then
   [ -z "$panics" ] || panic sanitized_panics "${sanitize[@]}"
 
   patience_s=600
-  under=(valgrind --quiet --error-exitcode=99 --leak-check=full "--show-leak-kinds=definite,indirect"
+  under=(valgrind --quiet --fair-sched=try --error-exitcode=99 --leak-check=full "--show-leak-kinds=definite,indirect"
     "--errors-for-leak-kinds=definite,indirect" --num-callers=30 --suppressions="$here/valgrind.supp")
   [ "$memory" = long ] || programs=(misuse)
   for name in "${programs[@]}"; do

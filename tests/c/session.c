@@ -417,6 +417,7 @@ int main(void) {
   CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &ticket_length));
   CHECK(ticket_length > 8 && memcmp(ticket, "theta://", 8) == 0);
 
+  join_config.handshake_timeout_ms = HANDSHAKE_MS;
   join_config.flags = THETA_JOIN_MANUAL_LOADED;
   join_config.ticket = ticket;
   join_config.ticket_length = (uint32_t)ticket_length;

@@ -62,8 +62,14 @@ static inline theta_status add_body(theta_registry registry, uint64_t *component
   return theta_registry_add(registry, &desc, component);
 }
 
-/* How long anything may take on a loaded machine before a test gives it up. */
+/* How long anything may take on a loaded machine before a test gives it up; and a handshake. */
+#ifdef THETA_SLOW
+#define PATIENCE_NS UINT64_C(120000000000)
+#define HANDSHAKE_MS 60000
+#else
 #define PATIENCE_NS UINT64_C(30000000000)
+#define HANDSHAKE_MS 30000
+#endif
 
 static inline void sleep_ms(long ms) {
   struct timespec time;

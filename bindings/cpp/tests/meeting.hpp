@@ -86,6 +86,7 @@ struct pair {
         options.name = "Grace";
         options.manual_loaded = manual_loaded;
         options.application = application;
+        options.handshake_timeout_ms = 30'000;  // a busy machine, or valgrind
         guest = must(theta::joined_session::open(runtime, registry, options));
     }
 
