@@ -38,7 +38,7 @@ impl Replica {
     /// Injects a fault: flips the lowest bit of one quantised lane in the newest version of a chunk, both picked by
     /// `seed`, as a bug in a delta would have. For simulations: the comparison of hashes must find and repair it.
     /// Gives what was hit; `None` without rows.
-    pub fn corrupt(&mut self, seed: u64) -> Option<(ChunkId, ComponentId, u16)> {
+    pub(crate) fn corrupt(&mut self, seed: u64) -> Option<(ChunkId, ComponentId, u16)> {
         let mut places = Vec::new();
         for known in self.chunks.values() {
             if let Some(chunk) = known.newest() {
@@ -61,8 +61,10 @@ impl Replica {
 
     /// Injects a fault that nothing but a comparison of hashes can find: flips the lowest bit of this field where it
     /// has rested for longest, in every version that may still be a baseline. What later deltas leave alone stays wrong
-    /// until it is repaired. For tests of whoever must notice; gives the chunk that was hit, `None` when nothing here has
-    /// this field or its bits vary with its value.
+    /// until it is repaired. Gives the chunk that was hit, `None` when nothing here has this field or its bits vary with its
+    /// value. A part of the library as it is shipped, for the tests of games: the experimental C function of this name is
+    /// its only caller.
+    #[doc(hidden)]
     pub fn plant_divergence(&mut self, component: ComponentId, field: u16) -> Option<ChunkId> {
         let schema = &self.schema;
         let column_of = |chunk: &Chunk| {

@@ -473,11 +473,15 @@ impl Peer {
     }
 
     /// Injects a fault into the replica, as a bug in a delta would: see [`Replica::corrupt`].
-    pub fn corrupt(&mut self, seed: u64) -> Option<(crate::types::ChunkId, crate::types::ComponentId, u16)> {
+    pub(crate) fn corrupt(
+        &mut self,
+        seed: u64,
+    ) -> Option<(crate::types::ChunkId, crate::types::ComponentId, u16)> {
         self.replica.corrupt(seed)
     }
 
     /// Injects a fault into what this peer holds of a field: see [`Replica::plant_divergence`].
+    #[doc(hidden)]
     pub fn plant_divergence(
         &mut self,
         component: crate::types::ComponentId,
