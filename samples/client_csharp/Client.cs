@@ -76,7 +76,7 @@ namespace Samples
         {
             "OTHER", "STATE_CHANGED", "JOIN_REQUEST", "PEER_JOINED", "PEER_LEFT", "ADMITTED", "JOIN_PROGRESS", "ENTITY_SPAWNED",
             "ENTITY_DESPAWNED", "OWNER_CHANGED", "PARENT_CHANGED", "DIVERGED", "REPAIRED", "DISCONNECTED", "REFUSED", "RESYNC",
-            "FAULTED", "LOG", "PEER_LIVE",
+            "FAULTED", "LOG", "PEER_LIVE", "PEER_AWAY", "PEER_BACK", "INVITE_BOUND", "SCHEMA_MAPPED", "OTHER", "CODEC_FAILED",
         };
 
         /// <summary>Why the session ended, or null while it goes on.</summary>
@@ -234,7 +234,7 @@ namespace Samples
             {
                 return;
             }
-            for (int turn = 0; turn < 50 && _session.State < SessionState.Closed; turn++)
+            for (int turn = 0; turn < 50 && _session.State != SessionState.Closed; turn++)
             {
                 ThetaEvent item;
                 while (_session.TryPoll(out item))

@@ -541,6 +541,29 @@ TEST_CASE("a description of an entity keeps nothing of what it was made from") {
     CHECK(objects[1].before == 1);
     CHECK(objects[0].after == 2);
     CHECK(must(frame.read_strided(pulse, &objects[0].state, sizeof(object), 1)) == 2);
+
+    const std::vector<theta::entity_id> ids{rows[0].id, rows[1].id};
+    objects[0].state.beats = 10;
+    objects[1].state.beats = 11;
+    auto write = must(pair.host.begin_write());
+    must(write.rows_strided(pulse, ids, &objects[0].state, sizeof(object)));
+    CHECK(must(write.commit()).changed == 2);
+    must(pair.host.tick());
+    must(must(pair.host.newest_frame()).read(pulse, values));
+    CHECK(values[0].beats + values[1].beats == 21);
+}
+
+TEST_CASE("an entity has at most 64 components, and says so") {
+    meeting::pair pair;
+    const auto pulse = meeting::add_pulse(pair.registry);
+    pair.open();
+    theta::entity crowded(1);
+    for (int i = 0; i < 65; ++i) {
+        crowded.with(pulse);
+    }
+    CHECK(pair.host.spawn(crowded).code() == theta::code::range);
+    theta::entity doubled(1);
+    CHECK(pair.host.spawn(doubled.with(pulse).with(pulse)).code() == theta::code::range);
 }
 
 TEST_CASE("a host that leaves says goodbye to everybody and still hears its last events") {

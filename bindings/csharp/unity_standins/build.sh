@@ -16,4 +16,4 @@ done
 "${COMPILE[@]}" -define:UNITY_5_3_OR_NEWER -r:"$OUT/UnityEngine.dll" -r:"$OUT/Theta.dll" -out:"$OUT/HelloSession.dll" \
   "$PACKAGE"/Samples~/HelloSession/*.cs
 "${COMPILE[@]}" -define:UNITY_5_3_OR_NEWER -r:"$OUT/UnityEngine.dll" -r:"$OUT/Theta.dll" -r:"$OUT/HelloSession.dll" \
-  -r:"$NUNIT" -out:"$OUT/Theta.Unity.Tests.dll" "$HERE"/ThetaLoopTests.cs
+  -r:"$NUNIT" -out:"$OUT/Theta.Unity.Tests.dll" "$HERE"/*Tests.cs

@@ -106,6 +106,25 @@ namespace Theta.Tests
             }
         }
 
+        [TestCase(true)]
+        [TestCase(false)]
+        public void WhoLeavesStillHearsTheEnd(bool hostLeaves)
+        {
+            using (Loopback link = new Loopback().Live())
+            {
+                bool goodbye = false;
+                link.OnHostEvent = delegate(ThetaEvent e) { goodbye |= !hostLeaves && e.Kind == ThetaEventKind.PeerLeft; };
+                link.OnClientEvent = delegate(ThetaEvent e)
+                {
+                    goodbye |= hostLeaves && e.Kind == ThetaEventKind.Disconnected;
+                };
+                ThetaSession leaving = hostLeaves ? (ThetaSession)link.Host : link.Client;
+                Assert.AreEqual(ThetaStatus.Ok, leaving.Leave());
+                Assert.AreEqual(ThetaStatus.Ok, leaving.Leave());
+                link.Until(delegate { return goodbye && leaving.State == SessionState.Closed; }, "the goodbye is heard");
+            }
+        }
+
         [Test]
         public void ADomainReloadFindsARuntimeThatOnlyItsSessionHolds()
         {

@@ -292,6 +292,61 @@ namespace Theta.Tests
             }
         }
 
+        private struct Placed
+        {
+            public double Before;
+            public DemoCube Cube;
+            public double After;
+        }
+
+        [Test]
+        public unsafe void ColumnsLieInsideLargerStructs()
+        {
+            using (Loopback link = new Loopback())
+            {
+                DemoCube cube = new DemoCube { Rotation = Quat.Identity };
+                EntityId[] entities = new EntityId[3];
+                for (int i = 0; i < 3; i++)
+                {
+                    link.Host.Spawn(new ThetaSpawn().Begin(1).With(link.Cube, cube), out entities[i]);
+                }
+                Placed[] placed = new Placed[3];
+                WriteReport report;
+                ThetaWrite write;
+                uint tick;
+                Frame frame;
+                int count;
+                fixed (EntityId* ids = entities)
+                fixed (Placed* first = placed)
+                {
+                    for (int i = 0; i < 3; i++)
+                    {
+                        first[i] = new Placed { Before = 7, Cube = cube, After = 9 };
+                        first[i].Cube.Position.X = i + 1;
+                    }
+                    Assert.AreEqual(ThetaStatus.Ok, link.Host.BeginWrite(out write));
+                    Assert.AreEqual(
+                        ThetaStatus.Ok, write.Rows(link.Cube.Id, 0, ids, 3, &first->Cube, sizeof(Placed), out report));
+                    Assert.AreEqual(ThetaStatus.Ok, write.Commit(out report));
+                    Assert.AreEqual(3u, report.Changed);
+                    link.Host.Tick(out tick);
+                    Assert.AreEqual(ThetaStatus.Ok, link.Host.AcquireNewest(out frame));
+                    Placed* back = stackalloc Placed[3];
+                    Assert.AreEqual(
+                        ThetaStatus.Truncated, frame.Read(link.Cube.Id, 0, &back->Cube, sizeof(Placed), 2, out count));
+                    Assert.AreEqual(3, count);
+                    Assert.AreEqual(0f, back[2].Cube.Position.X);
+                    Assert.AreEqual(ThetaStatus.Ok, frame.Read(link.Cube.Id, 0, &back->Cube, sizeof(Placed), 3, out count));
+                    for (int i = 0; i < 3; i++)
+                    {
+                        Assert.AreEqual(i + 1f, back[i].Cube.Position.X);
+                        Assert.AreEqual(0.0, back[i].Before + back[i].After);
+                    }
+                    frame.Dispose();
+                }
+            }
+        }
+
         [Test]
         public void ThreeFramesAtOnceAndStaleOnesSaySo()
         {

@@ -3,7 +3,7 @@
 //
 // Threads: one thread at a time drives a session (poll, tick, spawn, send ...); a second one gets `code::concurrent`,
 // never a data race, and so does a poll inside a poll's callback. Marked "any thread": info, peers, render_tick,
-// sample, statistics, and everything on frames and writes.
+// sample, statistics, and everything on frames and writes, but for a write's commit.
 #ifndef THETA_CPP_SESSION_HPP
 #define THETA_CPP_SESSION_HPP
 
@@ -22,11 +22,11 @@
 
 namespace theta {
 
-/// How to host. Zeros and nulls mean the default.
+/// How to host. Zeros and nulls mean the default. Texts are copied in; what a pointer or span names is read by `open`.
 struct host_options {
-    std::string_view bind_address = {};  ///< "ip:port"; empty = 127.0.0.1:0 in dev mode, else 0.0.0.0:0
-    std::uint32_t max_peers = 0;         ///< 0 = 16
-    std::uint32_t tick_rate_hz = 0;      ///< 0 = 90
+    std::string bind_address;        ///< "ip:port"; empty = 127.0.0.1:0 in dev mode, else 0.0.0.0:0
+    std::uint32_t max_peers = 0;     ///< 0 = 16
+    std::uint32_t tick_rate_hz = 0;  ///< 0 = 90
     theta::basis basis = basis::openxr;
     role default_role = role::unset;       ///< unset = editor
     std::uint32_t resume_grace_ms = 0;     ///< how long the place of who is away is kept; 0 = 30000
@@ -42,10 +42,10 @@ struct host_options {
     protocol_version least_version = {};      ///< guests of a lower one are refused; zeros = any that can be spoken
 };
 
-/// How to join. Zeros and nulls mean the default.
+/// How to join. Zeros and nulls mean the default. Texts are copied in; what a pointer or span names is read by `open`.
 struct join_options {
-    std::string_view ticket = {};  ///< "theta://..."
-    std::string_view name = {};    ///< shown to the others, UTF-8
+    std::string ticket;  ///< "theta://..."
+    std::string name;    ///< shown to the others, UTF-8
     theta::basis basis = basis::openxr;
     span<const std::uint8_t> application = {};  ///< bytes for the host's admission
     const seed* identity_seed = nullptr;        ///< who you are; null = somebody new
@@ -64,7 +64,7 @@ struct ticket_request {
     theta::role role = role::unset;          ///< the highest it grants; required
     std::uint64_t expires_unix_s = 0;        ///< seconds of Unix time; 0 = 24 hours from now
     const public_key* client_key = nullptr;  ///< only this identity may use it; required
-    std::string_view endpoint = {};          ///< the address to print on it; empty = the bound one
+    std::string endpoint;                    ///< the address to print on it; empty = the bound one
 };
 
 /// Names an invite.
@@ -77,7 +77,7 @@ struct invite_request {
     theta::role role = role::unset;    ///< the highest it grants, never admin; required
     std::uint32_t uses = 0;            ///< keys that it admits, at most 256; 0 = 1
     std::uint64_t expires_unix_s = 0;  ///< seconds of Unix time; 0 = 24 hours from now
-    std::string_view endpoint = {};    ///< the address to print on it; empty = the bound one
+    std::string endpoint;              ///< the address to print on it; empty = the bound one
 };
 
 /// An invite that was made: its name, and the ticket to hand over as you would a key.

@@ -58,7 +58,7 @@ namespace Theta
         protected abstract bool Decode(EntityId entity, ref TValue value, ref TElement element);
 
         /// <summary>Called once and last, when nothing needs the codec any more; may come on any thread, a finalizer's
-        /// too.</summary>
+        /// too. Like the other two it may not call the library, nor dispose what belongs to it.</summary>
         protected virtual void OnDropped()
         {
         }
