@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// Networks remembered at once. One that is forgotten starts with a full bucket, so the table bounds memory
 /// and not the rate; the cap on half-open connections bounds the work.
-const MAX_NETWORKS: usize = 1024;
+pub(super) const MAX_NETWORKS: usize = 1024;
 
 /// What one customer of a network usually has to itself: an IPv4 address, the first 64 bits of an IPv6 address. Who has one
 /// /64 has 2^64 addresses, so counting those would count nothing.

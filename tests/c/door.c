@@ -6,6 +6,9 @@
 #define ADMISSION_REFUSED 70
 #define BANNED 71
 #define STALE_TERM 55
+#define VERSION_FLOOR 33
+#define TRANSPORT_FLOOR 35
+#define SECURITY_FLOOR 36
 
 static theta_runtime runtime;
 static theta_registry registry;
@@ -39,6 +42,9 @@ static void drain_host(void) {
 
 /* The highest term that the next guest has seen. */
 static uint32_t least_term;
+/* What the next guest settles for. */
+static uint16_t least_major, least_minor;
+static uint32_t transports, security_modes;
 
 /* Joins under a key of its own; the caller ends the session. */
 static theta_session join(const char *ticket, uint64_t length, uint8_t who, const char *bearer) {
@@ -51,6 +57,10 @@ static theta_session join(const char *ticket, uint64_t length, uint8_t who, cons
   config.handshake_timeout_ms = HANDSHAKE_MS;
   config.identity_seed = seed;
   config.least_term = least_term;
+  config.least_major = least_major;
+  config.least_minor = least_minor;
+  config.transports = transports;
+  config.security_modes = security_modes;
   config.bearer = (const uint8_t *)bearer;
   config.bearer_length = bearer == NULL ? 0 : (uint32_t)strlen(bearer);
   CHECK_OK(theta_session_join(runtime, registry, &config, &session));
@@ -150,6 +160,86 @@ static void a_token_is_judged_here(void) {
   CHECK_OK(theta_session_destroy(guest));
 }
 
+static uint32_t guest_comes(uint8_t who) {
+  char ticket[1024];
+  uint64_t length = 0;
+  CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &length));
+  return comes(ticket, length, who);
+}
+
+/* A side that settles for no less than it was told, and says what that is. The next minor version is one that this build
+   is too old for. */
+static void floors_are_held(void) {
+  theta_host_config config = THETA_HOST_CONFIG_INIT;
+  theta_join_config joining = THETA_JOIN_CONFIG_INIT;
+  theta_session_info ours = THETA_SESSION_INFO_INIT, info = THETA_SESSION_INFO_INIT;
+  const theta_session before = host;
+  theta_event event;
+  theta_session session;
+  char ticket[1024], text[1024];
+  uint64_t length = 0, end;
+  uint32_t count = 0, code = 0;
+  uint16_t next;
+  CHECK_OK(theta_session_info_get(before, &ours));
+  CHECK(ours.version_major != 0 || ours.version_minor != 0);
+  CHECK(ours.least_major == 0 && ours.least_minor == 0 && ours.least_patch == 0);
+  next = (uint16_t)(ours.version_minor + 1);
+
+  /* A guest that knows its floors. */
+  least_major = ours.version_major;
+  least_minor = next;
+  CHECK(guest_comes(20) == VERSION_FLOOR);
+  least_major = 0;
+  least_minor = 0;
+  transports = THETA_TRANSPORT_MEMORY;
+  CHECK(guest_comes(21) == TRANSPORT_FLOOR);
+  transports = THETA_TRANSPORT_MEMORY | THETA_TRANSPORT_QUIC;
+  CHECK(guest_comes(21) == 0);
+  transports = 0;
+  security_modes = THETA_SECURITY_END_TO_END;
+  CHECK(guest_comes(22) == SECURITY_FLOOR);
+  security_modes = THETA_SECURITY_END_TO_END | THETA_SECURITY_TRANSPORT;
+  CHECK(guest_comes(22) == 0);
+  security_modes = 0;
+  joining.transports = 16;
+  CHECK_STATUS(theta_session_join(runtime, registry, &joining, &session), THETA_E_UNSUPPORTED_FIELD);
+  joining.transports = 0;
+  joining.security_modes = 4;
+  CHECK_STATUS(theta_session_join(runtime, registry, &joining, &session), THETA_E_UNSUPPORTED_FIELD);
+
+  /* A host whose floor is its own version admits; one whose floor is the next refuses, and says both versions. */
+  config.flags = THETA_HOST_DEV_MODE;
+  config.least_major = ours.version_major;
+  config.least_minor = ours.version_minor;
+  config.least_patch = ours.version_patch;
+  CHECK_OK(theta_session_host(runtime, registry, &config, &host));
+  CHECK(guest_comes(23) == 0);
+  CHECK_OK(theta_session_destroy(host));
+  config.least_minor = next;
+  CHECK_OK(theta_session_host(runtime, registry, &config, &host));
+  CHECK_OK(theta_session_info_get(host, &info));
+  CHECK(info.least_major == ours.version_major && info.least_minor == next && info.least_patch == ours.version_patch);
+  CHECK_OK(theta_session_ticket(host, ticket, sizeof ticket, &length));
+  session = join(ticket, length, 24, NULL);
+  CHECK(outcome(session) == VERSION_FLOOR);
+  memset(text, 0, sizeof text);
+  for (end = theta_now_ns() + PATIENCE_NS; code == 0 && theta_now_ns() < end;) {
+    CHECK(theta_session_poll(session, &event, sizeof event, 1, &count) >= 0);
+    if (count == 1 && event.kind == THETA_EVENT_DISCONNECTED) {
+      code = (uint32_t)event.code;
+      CHECK_OK(theta_session_text(session, event.text_id, (uint8_t *)text, sizeof text - 1, &length));
+    }
+  }
+  CHECK(code == VERSION_FLOOR);
+  snprintf(ticket, sizeof ticket, "%u.%u.%u", ours.version_major, ours.version_minor, ours.version_patch);
+  CHECK(strstr(text, ticket) != NULL);
+  snprintf(ticket, sizeof ticket, "%u.%u.%u", ours.version_major, next, ours.version_patch);
+  CHECK(strstr(text, ticket) != NULL);
+  CHECK_OK(theta_session_destroy(session));
+  CHECK_OK(theta_session_destroy(host));
+  host = before;
+}
+
 int main(void) {
   theta_runtime_config runtime_config = THETA_RUNTIME_CONFIG_INIT;
   theta_host_config host_config = THETA_HOST_CONFIG_INIT;
@@ -170,6 +260,7 @@ int main(void) {
   if (!CHECK_OK(theta_session_host(runtime, registry, &host_config, &host))) return finish();
   invites_and_bans();
   a_token_is_judged_here();
+  floors_are_held();
 
   /* The next host of the document knows who was banned. */
   CHECK_STATUS(theta_session_admission(host, NULL, 0, &kept), THETA_TRUNCATED);

@@ -116,7 +116,7 @@ compile "$cc" header_c99 "$here/header.c" -std=c99 && run header_c99
 compile "$cxx" header_cxx11 "$here/header.c" -x c++ -std=c++11 && run header_cxx11
 compile "$cc" layout "$here/layout.c" -std=c99 && run layout
 posix=(-std=c99 -D_POSIX_C_SOURCE=200809L)
-programs=(misuse session threads door experimental builds codec idle)
+programs=(misuse session threads door away experimental builds codec idle)
 for name in "${programs[@]}"; do
   compile "$cc" "$name" "$here/$name.c" "${posix[@]}" && run "$name"
 done

@@ -308,6 +308,7 @@ static void *sample_elsewhere(void *argument) {
 
 static void check_input(void) {
   theta_input sent = THETA_INPUT_INIT, got = THETA_INPUT_INIT;
+  theta_statistics counted = THETA_STATISTICS_INIT;
   const uint64_t end = theta_now_ns() + PATIENCE_NS;
   theta_status status = THETA_NOTHING_NEW;
   int part;
@@ -335,6 +336,19 @@ static void check_input(void) {
   for (part = 0; part < 3; ++part) CHECK(close_to(got.head.position[part], UNITY[0].position[part], 0.001f));
   for (part = 0; part < 4; ++part) CHECK(close_to(got.head.rotation[part], UNITY[0].rotation[part], 0.001f));
   CHECK_STATUS(theta_session_input(host, 77, &got), THETA_E_PEER_UNKNOWN);
+  /* Input for a tick much too far ahead is left out, and counted. */
+  CHECK_OK(theta_session_statistics(host, 1, &counted));
+  CHECK(counted.inputs_refused == 0);
+  sent.input_tick += 100000;
+  do {
+    ++sent.input_tick;
+    sent.buttons = 9;
+    CHECK_OK(theta_session_send_input(joined, &sent));
+    turn();
+    CHECK_OK(theta_session_statistics(host, 1, &counted));
+  } while (counted.inputs_refused == 0 && theta_now_ns() < end);
+  CHECK(counted.inputs_refused > 0 && counted.inputs_received > 0);
+  CHECK(theta_session_input(host, 1, &got) >= 0 && got.buttons == 5);
   sent.head.position[1] = NAN;
   CHECK_STATUS(theta_session_send_input(joined, &sent), THETA_E_NAN);
 }

@@ -217,6 +217,65 @@ namespace Theta.Unity.Tests
 
         [Test]
         [Category("Live")]
+        public void APausedApplicationIsAwayAndComesBack()
+        {
+            using (ThetaRuntime runtime = ThetaRuntime.Create())
+            using (ThetaRegistry registry = runtime.CreateRegistry())
+            {
+                registry.Add<Theta.Samples.HelloCube>();
+                using (ThetaHost host = runtime.Host(registry, new ThetaHostOptions { DevMode = true }))
+                using (ThetaClient client = runtime.Join(registry, new ThetaJoinOptions { Ticket = host.Ticket() }))
+                {
+                    Theta.Samples.ThetaPresence presence = new Theta.Samples.ThetaPresence();
+                    CallWith(presence, "OnApplicationPause", true);
+                    presence.Client = client;
+                    int away = 0, back = 0;
+                    Action<Func<bool>> until = delegate(Func<bool> condition)
+                    {
+                        System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
+                        while (!condition() && clock.ElapsedMilliseconds < 30000)
+                        {
+                            uint tick;
+                            ThetaEvent e;
+                            host.Tick(out tick);
+                            while (host.TryPoll(out e))
+                            {
+                                away += e.Kind == ThetaEventKind.PeerAway ? 1 : 0;
+                                back += e.Kind == ThetaEventKind.PeerBack ? 1 : 0;
+                            }
+                            while (client.TryPoll(out e))
+                            {
+                            }
+                            Thread.Sleep(2);
+                        }
+                        Assert.IsTrue(condition(), "away " + away + ", back " + back + ", client " + client.State);
+                    };
+                    CallWith(presence, "OnApplicationPause", false); // as at the start
+                    until(delegate { return client.State == SessionState.Live; });
+                    CallWith(presence, "OnApplicationFocus", false);
+                    Assert.IsFalse(presence.HasFocus);
+                    CallWith(presence, "OnApplicationPause", true);
+                    CallWith(presence, "OnApplicationPause", true);
+                    until(delegate { return away == 1 && client.State == SessionState.Away; });
+                    CallWith(presence, "OnApplicationPause", false);
+                    CallWith(presence, "OnApplicationFocus", true);
+                    until(delegate { return back == 1 && client.State == SessionState.Live; });
+                    Assert.IsTrue(presence.HasFocus);
+                    Assert.AreEqual(1, away);
+                    client.Dispose();
+                    CallWith(presence, "OnApplicationPause", true);
+                }
+            }
+        }
+
+        private static void CallWith(object target, string name, bool argument)
+        {
+            MethodInfo method = target.GetType().GetMethod(name, BindingFlags.Instance | BindingFlags.NonPublic);
+            method.Invoke(target, new object[] { argument });
+        }
+
+        [Test]
+        [Category("Live")]
         public void TheSampleShowsTheCubeMove()
         {
             // Unity calls OnEnable and OnDisable itself; here reflection does.

@@ -15,5 +15,7 @@ for editor in "" UNITY_EDITOR; do # a player build first; the Editor's is what t
 done
 "${COMPILE[@]}" -define:UNITY_5_3_OR_NEWER -r:"$OUT/UnityEngine.dll" -r:"$OUT/Theta.dll" -out:"$OUT/HelloSession.dll" \
   "$PACKAGE"/Samples~/HelloSession/*.cs
-"${COMPILE[@]}" -define:UNITY_5_3_OR_NEWER -r:"$OUT/UnityEngine.dll" -r:"$OUT/Theta.dll" -r:"$OUT/HelloSession.dll" \
+"${COMPILE[@]}" -define:UNITY_5_3_OR_NEWER -r:"$OUT/UnityEngine.dll" -r:"$OUT/Theta.dll" -out:"$OUT/Presence.dll" \
+  "$PACKAGE"/Samples~/Presence/*.cs
+"${COMPILE[@]}" -define:UNITY_5_3_OR_NEWER -r:"$OUT/UnityEngine.dll" -r:"$OUT/Theta.dll" -r:"$OUT/HelloSession.dll" -r:"$OUT/Presence.dll" \
   -r:"$NUNIT" -out:"$OUT/Theta.Unity.Tests.dll" "$HERE"/*Tests.cs

@@ -21,6 +21,7 @@ use theta_core::wire::message::BindingKind;
 use tokio::task::AbortHandle;
 
 use self::socket::ConditionedSocket;
+use super::config::RETRY_SHARE;
 use super::throttle::Throttle;
 use super::{Backend, ConnectionId, Fault, Shared, Transport, TransportConfig, TransportError};
 
@@ -99,7 +100,8 @@ async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
     let limits = &shared.config;
     let mut throttle = Throttle::new(limits.attempts_burst, limits.attempts_per_second);
     while let Some(incoming) = endpoint.accept().await {
-        let busy = shared.half_open.available_permits() * 2 <= limits.max_half_open;
+        let half_open = limits.max_half_open.saturating_sub(shared.half_open.available_permits());
+        let busy = half_open * RETRY_SHARE >= limits.max_half_open;
         if busy && incoming.may_retry() && !incoming.remote_address_validated() {
             // Costs us one packet and no memory; whoever faked its address never sees it.
             let _ = incoming.retry();
