@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The C# tests: test.sh [LIBDIR]. LIBDIR holds libtheta_sdk.so (default: THETA_LIBRARY_DIR); without the library only the
 # tests that need none are run. Prints "N passed, N failed"; fails when a test fails or nothing ran.
+# THETA_QUICK: a tenth of the frames and rounds of the long tests.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -50,7 +51,8 @@ if [ -n "$LIBDIR" ]; then
   # Peers in C++ and Rust that know a component of C#'s from tables of their own.
   "${CXX:-c++}" -std=c++17 -Wall -Wextra -pedantic -Werror -I "$(dirname "$(dirname "$HEADER")")" -I "$ROOT/bindings/cpp/include" \
     -o "$WORK/cpp_peer" "$HERE/tests/table_peer.cpp" -L "$WORK" -l:libtheta_sdk.so.0
-  (cd "$ROOT" && cargo build --quiet -p theta-sdk --example table_peer)
+  # With the whole workspace's features: with others, what is built here and what ./x test builds would replace each other.
+  (cd "$ROOT" && cargo build --quiet --workspace --example table_peer)
   rust_target=$(cd "$ROOT" && cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
   export THETA_CPP_PEER="$WORK/cpp_peer" THETA_RUST_PEER="$rust_target/debug/examples/table_peer"
 else

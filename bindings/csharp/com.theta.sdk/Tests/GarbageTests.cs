@@ -15,7 +15,7 @@ namespace Theta.Tests
     public class GarbageTests
     {
         private const int WarmUpFrames = 300;
-        private const int MeasuredFrames = 6000;
+        private static readonly int MeasuredFrames = TestLength.Of(6000);
 
         [Test]
         public void TheFrameLoopMakesNoGarbage()

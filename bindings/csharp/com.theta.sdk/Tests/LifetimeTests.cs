@@ -193,7 +193,7 @@ namespace Theta.Tests
         [Test]
         public void FiftyRoundsOfStartAndStop()
         {
-            for (int round = 0; round < 50; round++)
+            for (int round = 0; round < TestLength.Of(50); round++)
             {
                 ThetaRuntime runtime = ThetaRuntime.Create();
                 ThetaRegistry registry = runtime.CreateRegistry();

@@ -6,6 +6,15 @@ using NUnit.Framework;
 
 namespace Theta.Tests
 {
+    /// <summary>How long the long tests are: as they say, or a tenth where THETA_QUICK is set.</summary>
+    internal static class TestLength
+    {
+        internal static int Of(int whole)
+        {
+            return string.IsNullOrEmpty(Environment.GetEnvironmentVariable("THETA_QUICK")) ? whole : whole / 10;
+        }
+    }
+
     internal sealed class Loopback : IDisposable
     {
         internal const int TimeoutMs = 30000;
