@@ -27,6 +27,13 @@ struct engine_vector {
 
 }  // namespace
 
+static_assert(theta::range(-1, 1, 0.5).meaning == theta::semantic::none);
+static_assert(theta::metres(-1, 1, 0.5).meaning == theta::semantic::point);
+static_assert(theta::direction(-1, 1, 0.5).meaning == theta::semantic::direction);
+static_assert(theta::angular_velocity(-1, 1, 0.5).meaning == theta::semantic::angular_velocity);
+static_assert(theta::scale(-1, 2, 0.5).meaning == theta::semantic::scale && theta::scale(-1, 2, 0.5).maximum == 2);
+static_assert(theta::component_id{1} < theta::component_id{2} && theta::entity_id{1} != theta::entity_id{2});
+
 template <> struct theta::field_traits<engine_vector> : theta::field_traits<theta::vec3> {};
 
 TEST_CASE("kind, offset, bounds and default come from the struct") {
