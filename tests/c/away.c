@@ -105,9 +105,15 @@ static void turns_for(uint32_t ms) {
     CHECK(condition);                                                           \
   } while (0)
 
+static uint32_t noise(void) {
+  static uint32_t state = 12345;
+  state = state * 1664525u + 1013904223u;
+  return state >> 8;
+}
+
 static void open_host(uint32_t grace_ms) {
   theta_host_config config = THETA_HOST_CONFIG_INIT;
-  uint32_t index, tick;
+  uint32_t index, part, tick;
   memset(&host, 0, sizeof host);
   config.flags = THETA_HOST_DEV_MODE;
   config.resume_grace_ms = grace_ms;
@@ -118,11 +124,15 @@ static void open_host(uint32_t grace_ms) {
     const void *values[1];
     body value;
     memset(&value, 0, sizeof value);
-    /* Numbers that do not compress: a snapshot is much larger than what changes in a second. */
-    value.position[0] = (float)(index * 7919u % 500u) * 0.5f - 125.0f;
-    value.position[2] = (float)(index * 104729u % 997u) * 0.25f - 120.0f;
+    /* Numbers that do not compress: a snapshot is much larger than a handshake and what changes in a second. */
+    for (part = 0; part < 3; ++part) {
+      value.position[part] = (float)(noise() % 4000u) * 0.125f - 250.0f;
+      value.velocity[part] = (float)(noise() % 1000u) * 0.125f - 62.0f;
+    }
     value.rotation[3] = 1.0f;
-    value.health = (int32_t)(index % 100u);
+    value.health = (int32_t)(noise() % 100u);
+    value.label.length = 16;
+    for (part = 0; part < 16; ++part) value.label.text[part] = (char)(33u + noise() % 90u);
     values[0] = &value;
     spawn.component_count = 1;
     spawn.component_ids = &component;

@@ -223,7 +223,7 @@ static void floors_are_held(void) {
   session = join(ticket, length, 24, NULL);
   CHECK(outcome(session) == VERSION_FLOOR);
   memset(text, 0, sizeof text);
-  for (end = theta_now_ns() + PATIENCE_NS; code == 0 && theta_now_ns() < end;) {
+  for (end = theta_now_ns() + PATIENCE_NS; code == 0 && theta_now_ns() < end; sleep_ms(1)) {
     CHECK(theta_session_poll(session, &event, sizeof event, 1, &count) >= 0);
     if (count == 1 && event.kind == THETA_EVENT_DISCONNECTED) {
       code = (uint32_t)event.code;
