@@ -25,6 +25,19 @@ impl ThreadClock {
         Self(if failed { libc::CLOCK_THREAD_CPUTIME_ID } else { clock })
     }
 
+    /// The clock of this process's thread of this name; of the one that was started last, where there are several.
+    pub fn named(name: &str) -> Option<Self> {
+        let is_named = |thread: &u32| {
+            let told = std::fs::read_to_string(format!("/proc/self/task/{thread}/comm"));
+            told.is_ok_and(|told| told.trim_end() == name)
+        };
+        let threads = std::fs::read_dir("/proc/self/task").ok()?.flatten();
+        let numbers = threads.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let thread: u32 = numbers.filter(is_named).max()?;
+        // As the C library makes it of a thread: the number's complement, and "of one thread, scheduled time".
+        Some(Self((!(thread as libc::clockid_t) << 3) | 6))
+    }
+
     /// CPU nanoseconds its thread has used.
     pub fn now_ns(self) -> u64 {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -48,6 +61,11 @@ pub struct ThreadClock(std::time::Instant);
 
 #[cfg(not(target_os = "linux"))]
 impl ThreadClock {
+    /// There is none on this system.
+    pub fn named(_name: &str) -> Option<Self> {
+        None
+    }
+
     /// Begins at zero.
     pub fn of_this_thread() -> Self {
         Self(std::time::Instant::now())

@@ -14,6 +14,7 @@
 //! | [`codec`] | bits, rows, envelopes, messages, compression, hashes |
 //! | [`transport`] | lanes, beside UDP, TCP and bare quinn |
 //! | [`ffi`] | the C functions |
+//! | [`handshake`] | what strangers cost a host |
 //! | [`replication`] | ticks of host and peers, joins, a recording |
 
 mod allocation;
@@ -21,6 +22,7 @@ mod clock;
 mod codec;
 mod contest;
 mod ffi;
+mod handshake;
 mod placement;
 mod replication;
 mod report;
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
             "codec" => codec::run(&settings, &mut report),
             "transport" => transport::run(&settings, &mut report),
             "ffi" => ffi::run(&settings, &mut report),
+            "handshake" => handshake::run(&settings, &mut report),
             _ => replication::run(&settings, &mut report),
         }
         println!("\nload after {name}: {}", load());

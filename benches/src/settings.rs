@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The benchmarks there are, in the order in which they run.
-pub const NAMES: [&str; 4] = ["codec", "transport", "ffi", "replication"];
+pub const NAMES: [&str; 5] = ["codec", "transport", "ffi", "handshake", "replication"];
 
 /// The text of `--help`.
 pub const USAGE: &str = include_str!("../usage.txt");
