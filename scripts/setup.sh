@@ -128,3 +128,12 @@ need_cargo_deny() {
 
 need_cpp() { need_packages g++ cmake make pkg-config; }
 need_csharp() { need_packages mono-mcs mono-runtime libmono-system-core4.0-cil nunit-console libnunit-cil-dev; }
+
+# need_node: one whose WASI needs no flag.
+need_node() {
+  local found
+  found=$(node --version 2>/dev/null | tr -d v) || true
+  at_least "$found" 18.17 || need_packages nodejs
+  found=$(node --version 2>/dev/null | tr -d v) || true
+  at_least "$found" 18.17 || fail "Node.js 18.17 or newer is needed to run WebAssembly, found ${found:-none}: install it"
+}

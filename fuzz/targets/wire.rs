@@ -1,15 +1,14 @@
 //! The wire room: packets, streams, messages.
 
-use theta_core::wire::envelope::{self, Compressor, ENVELOPE_BYTES};
+use theta_core::wire::envelope::{self, ENVELOPE_BYTES};
 use theta_core::wire::frame::FrameSplitter;
-use theta_core::wire::limits::{MAX_PACKET_BYTES, MAX_RAW_BODY_BYTES};
+use theta_core::wire::limits::MAX_PACKET_BYTES;
 use theta_core::wire::message::{AcknowledgeCore, Message, MessageType, WireEnum};
 use theta_core::wire::preface::{PREFACE_BYTES, Preface};
 use theta_core::wire::{WireError, cbor as text};
 
 use super::allocation::measure;
 use super::bytes::Bytes;
-use super::compression::ZstdCompressor;
 
 /// What decoding one message body may ask for, however it was made.
 const MESSAGE_BYTES: usize = 2 << 20;
@@ -48,6 +47,18 @@ fn open(packet: &[u8]) {
         opened.messages().for_each(|raw| decode(raw.message_type, raw.body));
         return;
     }
+    #[cfg(not(target_family = "wasm"))]
+    open_compressed(packet);
+}
+
+/// What did not open as a plain packet.
+#[cfg(not(target_family = "wasm"))]
+fn open_compressed(packet: &[u8]) {
+    use super::compression::ZstdCompressor;
+    use theta_core::wire::envelope::Compressor;
+    use theta_core::wire::limits::MAX_RAW_BODY_BYTES;
+
+    let mut scratch = Vec::new();
     let mut zstd = ZstdCompressor::new().expect("zstd");
     let (opened, asked) = measure(|| envelope::open(packet, Some(&mut zstd), &mut scratch));
     assert!(asked <= 2 * MAX_RAW_BODY_BYTES, "{asked} bytes asked for");

@@ -346,6 +346,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "the linker collects nothing there")]
     fn the_linker_collects_it() {
         const ID: ComponentId = Declared::ID;
         let mut registry = Registry::new();

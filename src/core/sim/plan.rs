@@ -7,6 +7,8 @@ use super::versions::Build;
 
 /// Simulated ticks of one run: 20 s at 90 Hz.
 pub const RUN_TICKS: u32 = 1800;
+/// Ticks of a second.
+pub const TICKS_PER_SECOND: u32 = 90;
 /// Microseconds of a tick at 90 Hz.
 pub const TICK_US: u64 = 11_111;
 /// From this tick on the network is perfect, so that everything must come together again.

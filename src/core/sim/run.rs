@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::impostors::Impostor;
 use super::monitor::Monitor;
 use super::network::{Arrival, Conditions, End, Network};
-use super::plan::{Plan, TICK_US};
+use super::plan::{Plan, TICK_US, TICKS_PER_SECOND};
 use super::rest::Thief;
 use super::rng::Rng;
 use crate::schema::Schema;
@@ -39,6 +39,8 @@ pub struct Outcome {
     /// SipHash of every packet sent, with link, lane and time, and of everything counted, in order: equal for equal
     /// runs, on every machine.
     pub digest: u64,
+    /// The same after each whole second: the first that differs says when two runs part.
+    pub digests: Vec<u64>,
     /// How often each fault, incident and transition happened.
     pub counts: BTreeMap<Cow<'static, str>, u64>,
     /// Frames published by all peers.
@@ -236,6 +238,9 @@ impl Simulation {
             self.deceive();
             self.seal();
             self.play();
+            if tick.is_multiple_of(TICKS_PER_SECOND) {
+                self.outcome.digests.push(self.digest.finish());
+            }
             if !self.outcome.violations.is_empty() {
                 break;
             }
