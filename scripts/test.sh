@@ -14,6 +14,9 @@ QUICK_LEAVES_OUT=(
   two_hundred_rounds_leave_no_thread_no_socket_and_no_valid_handle
 )
 
+# Of processor, for each simulated seed: for the sentence that says how long it will take.
+SEED_MILLISECONDS=1200
+
 run_test() {
   local argument mode=
   for argument in "$@"; do
@@ -35,6 +38,10 @@ run_test() {
   esac
   say "Theta tests${mode:+, $mode}${THETA_SEEDS:+: $THETA_SEEDS simulated seeds}"
   [ "$mode" != quick ] || say "Left out: planted bugs, sanitizers, the core on aarch64 and wasm32, two tests that wait."
+  if [ "$mode" = long ]; then
+    say "The seeds take about $((THETA_SEEDS * SEED_MILLISECONDS / 1000 / 60 / $(nproc))) minutes on these $(nproc) cores. Besides" \
+      "them: every suite, every C and C++ program under the sanitizers and under valgrind, ten times the room for many."
+  fi
 
   demo_needs
   need_python
