@@ -48,6 +48,10 @@ pub enum Mutant {
     NeverIdle,
     /// The host lets any number of links wait in their handshake.
     HalfOpenWithoutLimit,
+    /// The host lets one source take every place at its door.
+    IgnoreSources,
+    /// The host goes on from its newest versions where it has purged those that a peer came back with.
+    ThawStale,
     /// The peer acknowledges a repair and does not apply it.
     SkipRepair,
     /// The peer shows a snapshot of which it applied the first half.
@@ -115,6 +119,8 @@ impl Mutant {
         Self::KickWithoutClose,
         Self::NeverIdle,
         Self::HalfOpenWithoutLimit,
+        Self::IgnoreSources,
+        Self::ThawStale,
         Self::SkipRepair,
         Self::ApplyHalfSnapshot,
         Self::SpawnTwice,

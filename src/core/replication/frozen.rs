@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::assembly::own_bytes;
 use super::host::{HostReplication, LinkChunk, LinkKey, LinkState};
+use crate::mutants::Mutant;
 use crate::world::Chunk;
 
 /// A link at whose other end nobody is.
@@ -69,7 +70,11 @@ impl HostReplication {
     pub fn thaw(&mut self, key: LinkKey) -> bool {
         let Some(link) = self.links.get_mut(&key) else { return false };
         if link.frozen.is_some_and(|frozen| frozen.is_purged) {
-            return false;
+            if !self.mutants.active(Mutant::ThawStale) {
+                return false;
+            }
+            let newest = self.chunks.iter();
+            link.chunks = newest.map(|(id, chunk)| (*id, LinkChunk::holding(chunk))).collect();
         }
         link.frozen = None;
         link.chunks.values_mut().for_each(|state| state.is_kept = false);

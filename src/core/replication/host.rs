@@ -91,6 +91,11 @@ impl LinkChunk {
         self.acked.as_ref().filter(|acked| acked.archetype.id == archetype)
     }
 
+    /// Of this version, as far as the host knows.
+    pub(super) fn holding(chunk: &Arc<Chunk>) -> Self {
+        Self { acked: Some(Arc::clone(chunk)), sent: true, ..Self::default() }
+    }
+
     fn hold(&mut self, chunk: &Arc<Chunk>) {
         if self.acked.as_ref().is_some_and(|acked| acked.tick >= chunk.tick) {
             return;

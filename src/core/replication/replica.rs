@@ -494,6 +494,13 @@ impl Replica {
         self.state_bytes
     }
 
+    /// The most versions and the most assemblies of one chunk: what limits bound.
+    pub fn most_held(&self) -> (usize, usize) {
+        let versions = self.chunks.values().map(|known| known.versions.len()).max();
+        let assemblies = self.chunks.values().map(|known| known.assemblies.len()).max();
+        (versions.unwrap_or(0), assemblies.unwrap_or(0))
+    }
+
     /// Chunk versions and assemblies held: what tests bound.
     pub fn held(&self) -> (usize, usize) {
         let versions = self.chunks.values().map(|known| known.versions.len()).sum();

@@ -17,7 +17,7 @@ use crate::session::handshake::{
 };
 use crate::session::keys::Identity;
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
-use crate::session::{Binding, LinkId, LinkInput, LinkOutput};
+use crate::session::{Binding, LinkId, LinkInput, LinkOutput, SourceId};
 use crate::types::{Lane, PeerId, Tick, Time};
 use crate::wire::codes::DisconnectCode;
 use crate::wire::envelope::PacketHeader;
@@ -76,6 +76,8 @@ const ATTACKS: &[Attack] = &[
 pub const ATTACK_COUNT: usize = ATTACKS.len();
 /// Silent links of a siege: more than a host lets wait.
 const SIEGE_LINKS: usize = 40;
+/// Where a siege comes from that comes from one place.
+const SIEGE_SOURCE: SourceId = SourceId(7);
 /// The attack that repeats what somebody else said, and the one that says nothing.
 const THIEF: usize = ATTACK_COUNT - 2;
 const SILENT: usize = ATTACK_COUNT - 1;
@@ -292,13 +294,19 @@ impl Simulation {
             self.plan.attackers.iter().filter(|(at, _)| *at == tick).map(|(_, which)| *which).collect()
         };
         for which in due {
-            self.admit_attacker(which);
+            self.admit_attacker(which, None);
         }
         if self.plan.siege_tick == Some(self.tick.0) {
             self.count("incident siege");
-            self.besieged_until = self.now.plus_ms(7000);
+            let source = self.plan.is_siege_from_one_source.then_some(SIEGE_SOURCE);
+            if source.is_some() {
+                // There is room at the door for others.
+                self.count("incident siege from one source");
+            } else {
+                self.besieged_until = self.now.plus_ms(7000);
+            }
             for _ in 0..SIEGE_LINKS {
-                self.admit_attacker(SILENT);
+                self.admit_attacker(SILENT, source);
             }
         }
         let mut attackers = core::mem::take(&mut self.attackers);
@@ -329,7 +337,7 @@ impl Simulation {
         true
     }
 
-    fn admit_attacker(&mut self, which: usize) {
+    fn admit_attacker(&mut self, which: usize, source: Option<SourceId>) {
         let attack = &ATTACKS[which];
         let stolen = self.recording.clone().and_then(|(hello, confirm)| Some((hello, confirm?)));
         let is_thief = which == THIEF;
@@ -372,7 +380,8 @@ impl Simulation {
             is_admitted: false,
             snapshot: 0,
             newest_tick: Tick::ZERO,
-            deadline: self.now.plus_ms(attack.within_ms),
+            // A host that stands still ends nobody meanwhile.
+            deadline: self.now.max(self.host_paused_until).plus_ms(attack.within_ms),
             has_left: false,
             raw: Vec::new(),
             stolen: stolen.filter(|_| is_thief),
@@ -383,12 +392,7 @@ impl Simulation {
         self.host.handle(
             self.now,
             link,
-            LinkInput::Opened {
-                binding,
-                max_datagram_bytes: MAX_DATAGRAM_BYTES,
-                is_loopback: false,
-                source: None,
-            },
+            LinkInput::Opened { binding, max_datagram_bytes: MAX_DATAGRAM_BYTES, is_loopback: false, source },
         );
         if let Some((hello, confirm)) = attacker.stolen.take() {
             attacker.raw.extend([(Lane::Control, hello), (Lane::Control, confirm)]);

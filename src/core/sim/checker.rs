@@ -10,10 +10,14 @@ use crate::schema::Schema;
 use crate::types::{EntityId, PeerId, Tick};
 use crate::world::Frame;
 
-/// Host frames kept for comparison: longer than any packet of a live link can be under way.
-const KEPT_FRAMES: usize = 1200;
+/// Host frames kept for comparison: longer than any packet of a live link can be under way, and wait for a peer that stands
+/// still.
+const KEPT_FRAMES: usize = 4000;
 /// Every so many ticks a frame is compared cell by cell; by hash every time.
 const FULL_COMPARISON_TICKS: u32 = 45;
+
+/// A flipped bit that has not shown for so long was written over: longer than any version of a chunk is a baseline.
+const WRITTEN_OVER_TICKS: u32 = 300;
 
 /// Something that must not happen, with enough to look for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +60,10 @@ pub struct PeerChecker {
     confirmed: Tick,
     /// Ticks that were shown other than the host has them.
     differing: BTreeSet<Tick>,
-    /// Frames may differ: a corruption was injected and has not been repaired yet.
+    /// Frames may differ: a corruption was injected, and has neither been repaired nor written over long ago.
     pub corrupted: bool,
+    /// Since when all frames have been equal.
+    equal_since: Tick,
 }
 
 impl PeerChecker {
@@ -118,9 +124,13 @@ impl PeerChecker {
             return Err(format!("{} was never sealed", frame.tick));
         };
         let is_equal = frame.fold() == host.fold();
-        if self.corrupted && !is_equal {
-            self.differing.insert(frame.tick);
-            return Ok(());
+        if self.corrupted {
+            if !is_equal {
+                self.differing.insert(frame.tick);
+                self.equal_since = frame.tick;
+                return Ok(());
+            }
+            self.corrupted = frame.tick.since(self.equal_since) < WRITTEN_OVER_TICKS;
         }
         if shown.hash() != schema.hash() {
             let is_due = frame.tick.0.is_multiple_of(FULL_COMPARISON_TICKS) || !is_equal;
@@ -141,6 +151,11 @@ impl PeerChecker {
             }
         }
         Ok(())
+    }
+
+    /// A bit was flipped: frames may differ from now on.
+    pub const fn corrupt(&mut self) {
+        (self.corrupted, self.equal_since) = (true, self.newest);
     }
 
     /// After the events of a frame: who was announced is who is there.

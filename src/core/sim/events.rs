@@ -1,10 +1,11 @@
 //! What the machines report, and what of it must not be.
 
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use super::network::End;
 use super::run::{Player, Simulation};
-use crate::session::{HostCommand, HostEvent, Peer, PeerEvent, PeerOutput};
+use crate::session::{HostCommand, HostEvent, Peer, PeerEvent, PeerOutput, PeerState};
 use crate::types::PeerId;
 use crate::wire::codes::DisconnectCode;
 use crate::wire::message::Role;
@@ -20,13 +21,14 @@ impl Simulation {
     }
 
     pub(super) fn host_event(&mut self, event: HostEvent) {
+        self.note(&event);
         match event {
             HostEvent::JoinRequest { info, .. } => {
                 self.count("event join request");
                 // Not at the end: a refused peer comes back after a while, and everybody must be in by then.
                 let is_early = self.tick.0 < self.plan.heal_tick;
                 let is_honest = !self.is_attackers(info.peer, Some(info.identity_key));
-                if is_early && is_honest && self.rng.chance_ppm(50_000) {
+                if is_early && is_honest && self.rng.chance_ppm(80_000) {
                     let key = info.identity_key;
                     if let Some(player) =
                         self.players.iter_mut().find(|player| player.identity.public_key() == key)
@@ -88,6 +90,9 @@ impl Simulation {
                     if sample.buttons <= newest {
                         self.violate(format!("{peer:?}'s input of {} came after {newest}", sample.buttons));
                     }
+                    if !self.came_itself(index, peer) {
+                        self.violate(format!("{peer:?}'s input came over a link that is not its own"));
+                    }
                     if self.players[index].role == Role::Viewer {
                         self.violate("a viewer's input was acted on".into());
                     }
@@ -148,6 +153,16 @@ impl Simulation {
         newest: &mut Option<Arc<crate::world::Frame>>,
     ) -> Result<(), String> {
         let is_deceived = self.is_deceived(self.players[index].link);
+        let is_proved = {
+            let player = &self.players[index];
+            // A resumed session shows on what it had.
+            let before = [PeerState::Connecting, PeerState::Handshake, PeerState::Admitted];
+            !before.contains(&player.state) && !self.sees_through(player.link)
+        };
+        match &event {
+            PeerEvent::Frame(frame) => self.note(&frame.tick),
+            event => self.note(event),
+        }
         match event {
             PeerEvent::StateChanged(state) => {
                 let before = core::mem::replace(&mut self.players[index].state, state);
@@ -184,9 +199,13 @@ impl Simulation {
             }
             PeerEvent::PeerAway { .. } => self.count("event roster away"),
             PeerEvent::PeerBack(_) => self.count("event roster back"),
+            PeerEvent::Frame(_) | PeerEvent::Lifecycle(_) if !is_proved => {
+                return Err("shows what came before both had proved themselves".into());
+            }
             // What a lying host shows is its own affair.
             PeerEvent::Frame(_) | PeerEvent::Lifecycle(_) if is_deceived => {}
             PeerEvent::Frame(frame) => {
+                self.digest.write_u64(frame.fold());
                 let schema = self.engine.schema();
                 let Player { checker, schema: shown, .. } = &mut self.players[index];
                 checker.on_frame(&frame, &self.truth, schema, shown)?;

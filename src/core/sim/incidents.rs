@@ -10,15 +10,18 @@ use crate::session::admission::{AdmissionChange, Invite, InviteKey};
 use crate::session::handshake::{ClientTerms, Floors, supported_capabilities};
 use crate::session::keys::{PublicKey, sha256};
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
-use crate::session::{Binding, Host, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState};
+use crate::session::{Binding, Host, HostCommand, LinkId, LinkInput, Peer, PeerConfig, PeerState, SourceId};
 use crate::types::{Tick, Time};
 use crate::wire::limits::MAX_DATAGRAM_BYTES;
 use crate::wire::message::{BindingKind, Capability, Role, WireEnum};
 
+/// Each player comes from somewhere else, from this number on.
+pub(super) const FIRST_SOURCE: u64 = 100;
 /// How long a peer that lost its session waits before it joins again.
 const REJOIN_DELAY_TICKS: u32 = 45;
-/// How long a player may stay away whose program has crashed: longer than a host takes to give its link up.
-const LONGEST_ABSENCE_TICKS: u64 = 900;
+/// How long a player is gone whose program has crashed: back before its host has noticed, or long after.
+const SHORT_ABSENCE_TICKS: (u64, u64) = (REJOIN_DELAY_TICKS as u64, 500);
+const LONG_ABSENCE_TICKS: (u64, u64) = (520, 1000);
 /// No impostor is met so shortly before the network heals: its victim must find its way back.
 const IMPOSTOR_TICKS: u32 = 300;
 /// Nor does the host crash: by silence alone that takes five seconds to notice.
@@ -93,8 +96,8 @@ impl Simulation {
         player.link = link;
         player.links.insert(link);
         player.may_end = false;
-        (player.back_at, player.reconnect_at) = (None, None);
-        (player.token, player.old_token) = (Vec::new(), Vec::new());
+        (player.back_at, player.reconnect_at, player.lose_at) = (None, None, None);
+        (player.token, player.old_token, player.theft_at) = (Vec::new(), Vec::new(), None);
         player.checker = PeerChecker::default();
         player.paused_until = Time(0);
         (player.silent_from, player.silent_until) = (Time(0), Time(0));
@@ -105,11 +108,12 @@ impl Simulation {
         player.datagram_limit = MAX_DATAGRAM_BYTES;
         // Both ends of the simulated link see the same channel.
         let binding = Binding { kind: BindingKind::Memory, bytes: self.rng.bytes_32() };
+        let source = Some(SourceId(FIRST_SOURCE + index as u64));
         let opened = |max_datagram_bytes| LinkInput::Opened {
             binding,
             max_datagram_bytes,
             is_loopback: false,
-            source: None,
+            source,
         };
         machine.handle(local, opened(MAX_DATAGRAM_BYTES));
         player.machine = Some(machine);
@@ -159,7 +163,7 @@ impl Simulation {
             if state == Some(PeerState::Admitted) && self.rng.chance_ppm(200_000) {
                 self.with_player(index, |machine, _| machine.loaded());
             }
-            if self.plan.corruption == Some((index as u32, self.tick.0)) {
+            if self.plan.corruptions.contains(&(index as u32, self.tick.0)) {
                 self.corrupt(index);
             }
             if !healed && self.rng.chance_ppm(self.plan.incident_ppm) {
@@ -190,10 +194,12 @@ impl Simulation {
     fn corrupt(&mut self, index: usize) {
         let seed = self.rng.next_u64();
         let player = &mut self.players[index];
-        if let Some(machine) = &mut player.machine
+        // One at a time: of what is repaired then, nothing is left.
+        if !player.checker.corrupted
+            && let Some(machine) = &mut player.machine
             && machine.corrupt(seed).is_some()
         {
-            player.checker.corrupted = true;
+            player.checker.corrupt();
             self.count("fault corrupted");
         }
     }
@@ -239,8 +245,8 @@ impl Simulation {
         self.players[index].may_end = true;
         self.players[index].machine = None;
         self.end_session(index);
-        let back =
-            self.tick.0 + self.rng.between(u64::from(REJOIN_DELAY_TICKS), LONGEST_ABSENCE_TICKS) as u32;
+        let absence = if self.rng.chance_ppm(650_000) { LONG_ABSENCE_TICKS } else { SHORT_ABSENCE_TICKS };
+        let back = self.tick.0 + self.rng.between(absence.0, absence.1) as u32;
         self.players[index].rejoin_at = Tick(back.min(self.plan.heal_tick.max(self.tick.0)));
     }
 
@@ -256,7 +262,7 @@ impl Simulation {
     }
 
     fn pause(&mut self, index: usize) {
-        let long_ms = self.rng.between(1000, 7000).min(self.until_healed_ms());
+        let long_ms = self.rng.between(1000, self.plan.longest_pause_ms).min(self.until_healed_ms());
         self.silence(index, long_ms);
         self.players[index].paused_until = self.now.plus_ms(long_ms);
     }
@@ -377,6 +383,12 @@ impl Simulation {
             Moment::Snapshot => (is_in(PeerState::Joining), "incident host crash in a snapshot"),
         };
         let healed = self.tick.0 + HOST_CRASH_TICKS >= self.plan.heal_tick;
+        if self.tick.0 == tick && moment != Moment::Now && !is_now {
+            // Somebody who comes, so that there is such a moment.
+            let index = self.rng.below(self.players.len() as u64) as usize;
+            self.leave(index);
+            self.players[index].rejoin_at = self.tick.next();
+        }
         if self.tick.0 >= tick && is_now && !healed {
             self.plan.host_crash = None;
             self.count(name);
@@ -433,7 +445,7 @@ const fn incident(name: &'static str, weight: u64, happen: fn(&mut Simulation, u
 /// One line for each.
 const INCIDENTS: &[Incident] = &[
     incident("incident leave", 1, Simulation::leave),
-    incident("incident crash", 1, Simulation::crash),
+    incident("incident crash", 4, Simulation::crash),
     incident("incident kick", 1, Simulation::kick),
     incident("incident pause", 1, Simulation::pause),
     incident("incident partition", 1, Simulation::partition),
@@ -443,7 +455,7 @@ const INCIDENTS: &[Incident] = &[
     incident("incident datagram limit", 1, Simulation::limit_datagrams),
     incident("incident address change", 1, Simulation::change_address),
     incident("incident clock jump", 1, Simulation::jump_clock),
-    incident("incident broken transport", 1, Simulation::break_lane),
+    incident("incident broken transport", 3, Simulation::break_lane),
     incident("incident host pause", 1, Simulation::pause_host),
     incident("incident other conditions", 1, Simulation::worsen),
     incident("incident away", 3, Simulation::go_away),

@@ -12,6 +12,8 @@
 //! | [`engine`] | the simulated application on the host |
 //! | [`checker`] | the invariants of what a peer shows |
 //! | [`monitor`] | the invariants of which packets are acted on |
+//! | [`traffic`] | what links carry: each message counted, bytes within their budget |
+//! | `limits` | the invariants that no event tells of: bounds, and how all stand at the end |
 //! | `attackers`, `impostors` | members that do harm; hosts that are none, or turn on their peers |
 //! | [`run`] | the loop |
 //! | [`versions`] | peers of other builds |
@@ -24,12 +26,14 @@ pub mod engine;
 mod events;
 mod impostors;
 mod incidents;
+mod limits;
 pub mod monitor;
 pub mod network;
 pub mod plan;
 mod rest;
 pub mod rng;
 pub mod run;
+pub mod traffic;
 pub mod versions;
 
 pub use plan::Plan;

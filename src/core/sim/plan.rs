@@ -41,8 +41,8 @@ pub struct Plan {
     pub grace_ms: u64,
     /// What it keeps for each of them.
     pub frozen_bytes: usize,
-    /// One bit of a peer's idle column flips at this tick: (peer index, tick).
-    pub corruption: Option<(u32, u32)>,
+    /// One bit of a peer's idle column flips at each of these: (peer index, tick).
+    pub corruptions: Vec<(u32, u32)>,
     /// Which build each peer is.
     pub builds: Vec<Build>,
     /// The host crashes at the first such moment after this tick.
@@ -51,6 +51,10 @@ pub struct Plan {
     pub storm_tick: Option<u32>,
     /// At this tick so many links open that never say a word, that the host takes no more.
     pub siege_tick: Option<u32>,
+    /// They all come from one place, so that the host takes others still.
+    pub is_siege_from_one_source: bool,
+    /// The longest a peer may stand still.
+    pub longest_pause_ms: u64,
     /// Who comes to do harm: when, and which of the attacks.
     pub attackers: Vec<(u32, usize)>,
     /// Chance that a join meets somebody who is not the host, or a node in the middle.
@@ -94,7 +98,7 @@ impl Plan {
             writes_ppm,
             churn_ppm: rng.between(10_000, 400_000) as u32,
             links,
-            incident_ppm: if fair { 0 } else { rng.between(200, 2_000) as u32 },
+            incident_ppm: if fair { 0 } else { rng.between(250, 2_500) as u32 },
             // Two of three sessions go through many epochs.
             sequences_per_epoch: if seed % 3 == 1 {
                 u32::MAX - (1 << 22)
@@ -108,18 +112,21 @@ impl Plan {
                 let mut rng = Rng::new(seed ^ 0x6275_696c_6473);
                 (0..peers).map(|_| Build::draw(&mut rng)).collect()
             },
-            corruption: (seed % 5 == 3)
-                .then(|| (rng.below(u64::from(peers)) as u32, rng.between(500, 1000) as u32)),
-            host_crash: (!fair && seed % 4 == 1).then(|| {
+            corruptions: (0..rng.below(9).saturating_sub(4))
+                .map(|_| (rng.below(u64::from(peers)) as u32, rng.between(200, 1200) as u32))
+                .collect(),
+            host_crash: (!fair && rng.chance_ppm(500_000)).then(|| {
                 let moment = [Moment::Now, Moment::Handshake, Moment::Snapshot][rng.below(3) as usize];
                 (rng.between(100, 700) as u32, moment)
             }),
             storm_tick: (!fair && seed % 6 == 2).then(|| rng.between(300, 800) as u32),
-            siege_tick: (!fair && seed % 10 == 4).then(|| rng.between(100, 500) as u32),
-            attackers: (0..if fair { 0 } else { rng.below(4) })
+            siege_tick: (!fair && seed % 5 == 4).then(|| rng.between(100, 500) as u32),
+            is_siege_from_one_source: rng.chance_ppm(500_000),
+            longest_pause_ms: 10_000,
+            attackers: (0..if fair { 0 } else { rng.below(5) })
                 .map(|_| (rng.between(50, 700) as u32, rng.below(ATTACK_COUNT as u64) as usize))
                 .collect(),
-            impostor_ppm: if fair { 0 } else { 120_000 },
+            impostor_ppm: if fair { 0 } else { 160_000 },
             #[cfg(feature = "mutants")]
             mutant: None,
         }
@@ -127,12 +134,19 @@ impl Plan {
 }
 
 impl Plan {
+    /// Three times as long, and peers stand still for up to half a minute: what `./x test --long` adds.
+    #[must_use]
+    pub fn long(self) -> Self {
+        let ticks = 3 * self.ticks;
+        Self { ticks, heal_tick: ticks - (RUN_TICKS - HEAL_TICK), longest_pause_ms: 30_000, ..self }
+    }
+
     /// The same with nothing but the network's own faults.
     #[must_use]
     pub fn without_incidents(self) -> Self {
         Self {
             incident_ppm: 0,
-            corruption: None,
+            corruptions: Vec::new(),
             host_crash: None,
             storm_tick: None,
             siege_tick: None,

@@ -1,5 +1,6 @@
 //! Players that go away and come back, links that are lost under them, and a thief with somebody's token.
 
+use super::incidents::FIRST_SOURCE;
 use super::network::End;
 use super::run::{HEALED, Simulation, UNIX_S};
 use crate::mutants::Mutants;
@@ -7,10 +8,13 @@ use crate::session::courier::Courier;
 use crate::session::handshake::{ClientTerms, check_acknowledge, client_hello, supported_capabilities};
 use crate::session::keys::Identity;
 use crate::session::ticket::{MemberTicket, Pass, Ticket};
-use crate::session::{Binding, LinkId, LinkInput, LinkOutput, Peer, PeerState};
+use crate::session::{Binding, LinkId, LinkInput, LinkOutput, Peer, PeerState, SourceId};
 use crate::types::{Lane, Tick};
 use crate::wire::limits::MAX_DATAGRAM_BYTES;
 use crate::wire::message::{BindingKind, Message, SessionControl};
+
+/// Where thieves come from.
+const THIEVES_SOURCE: SourceId = SourceId(8);
 
 /// Somebody who has a token that is not (or no longer) worth anything, and says hello with it.
 pub(super) struct Thief {
@@ -70,6 +74,13 @@ impl Simulation {
             self.count("incident back");
             self.with_player(index, Peer::resume);
         }
+        if self.players[index].lose_at.is_some_and(|at| at <= self.tick) {
+            self.players[index].lose_at = None;
+            if self.tick.0 < self.plan.heal_tick {
+                self.count("incident link lost again");
+                self.lose_link(index);
+            }
+        }
         let wants = self.players[index].machine.as_ref().is_some_and(Peer::wants_link);
         let player = &mut self.players[index];
         if !wants || self.now < player.paused_until {
@@ -98,7 +109,7 @@ impl Simulation {
             binding,
             max_datagram_bytes: MAX_DATAGRAM_BYTES,
             is_loopback: false,
-            source: None,
+            source: Some(SourceId(FIRST_SOURCE + index as u64)),
         };
         let player = &mut self.players[index];
         player.reconnect_at = None;
@@ -107,6 +118,9 @@ impl Simulation {
         player.links.insert(link);
         player.datagram_limit = MAX_DATAGRAM_BYTES;
         self.count("incident reconnect");
+        if self.rng.chance_ppm(200_000) {
+            self.players[index].lose_at = Some(Tick(self.tick.0 + self.rng.between(1, 10) as u32));
+        }
         self.host.handle(self.now, link, opened);
         self.drain_host();
         self.with_player(index, |machine, local| machine.handle(local, opened));
@@ -120,7 +134,7 @@ impl Simulation {
         else {
             return;
         };
-        let is_replay = !player.old_token.is_empty() && self.tick.0.is_multiple_of(2);
+        let is_replay = !player.old_token.is_empty() && !self.tick.0.is_multiple_of(4);
         let (token, key) = if is_replay {
             (player.old_token.clone(), player.identity.clone())
         } else {
@@ -139,7 +153,7 @@ impl Simulation {
             binding,
             max_datagram_bytes: MAX_DATAGRAM_BYTES,
             is_loopback: false,
-            source: None,
+            source: Some(THIEVES_SOURCE),
         };
         self.host.handle(self.now, link, opened);
         self.drain_host();
@@ -243,6 +257,13 @@ impl Simulation {
         // Under its newest token it has been heard once it is live.
         if machine.state() == PeerState::Live && machine.resume_token() != player.token {
             player.old_token = core::mem::replace(&mut player.token, machine.resume_token().to_vec());
+            if !player.old_token.is_empty() && self.rng.chance_ppm(700_000) {
+                player.theft_at = Some(Tick(self.tick.0 + self.rng.between(1, 200) as u32));
+            }
+        }
+        if self.players[index].theft_at.is_some_and(|at| at <= self.tick) {
+            self.players[index].theft_at = None;
+            self.steal(index);
         }
     }
 }

@@ -271,7 +271,9 @@ impl HostLink {
         if let Some(source) = self.source {
             let from_there = common.half_open_sources.entry(source).or_insert(0);
             // So that one stranger cannot take every place at the door.
-            if *from_there >= common.config.max_half_open_per_source {
+            if *from_there >= common.config.max_half_open_per_source
+                && !common.mutants.active(Mutant::IgnoreSources)
+            {
                 return Err(Closing::because(DisconnectCode::TooManyHandshakes, "Most of them are yours"));
             }
             *from_there += 1;

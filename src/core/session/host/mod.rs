@@ -483,6 +483,12 @@ impl Host {
         self.links.get(&link).map(|link| link.statistics().packets.received)
     }
 
+    /// Bytes that are kept for a member that is away, beyond what the world has: at most `frozen_bytes` of the configuration.
+    #[must_use]
+    pub fn kept_bytes(&self, peer: PeerId) -> usize {
+        self.common.replication.frozen_bytes(seats::key_of(peer))
+    }
+
     /// Links in their handshake: at most the configuration's `max_half_open`.
     #[must_use]
     pub const fn half_open(&self) -> u16 {
