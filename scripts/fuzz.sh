@@ -56,7 +56,11 @@ run_fuzz() {
   local rows=()
   for name in "${targets[@]}"; do
     seconds=$((minutes * 60 * $(fuzz_weight "$name") / weight))
-    step "Fuzzing $name, $seconds s" "see below" fuzz_run "$name" "$seconds" || crashed="$crashed $name"
+    step "Fuzzing $name, $seconds s" "see below" fuzz_run "$name" "$seconds" || {
+      crashed="$crashed $name"
+      # What the panic said stands above a backtrace that fills the log's end.
+      awk '/panicked at/ && !said { left = 4; said = 1 } left-- > 0 && !/^ *#|^==/ { print "    " $0 }' "$LAST_LOG"
+    }
     rows+=("$(fuzz_row "$name" "$LAST_LOG")")
   done
 
