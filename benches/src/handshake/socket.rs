@@ -61,7 +61,15 @@ fn closed_door() -> HostOptions {
 /// CPU microseconds of each of so many handshakes. `None` where there is no clock for it.
 fn at_one_host(options: &HostOptions, end: SessionState, attempts: usize) -> Option<Vec<f64>> {
     let runtime = Runtime::start(RuntimeConfig::default()).expect("a runtime");
-    let clock = ThreadClock::named(IO_THREAD)?;
+    // A thread gives itself its name, which may be a moment after it was started.
+    let began = Instant::now();
+    let clock = loop {
+        match ThreadClock::named(IO_THREAD) {
+            Some(clock) => break clock,
+            None if began.elapsed() > Duration::from_secs(1) => return None,
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
     let mut host = runtime.host(schema(), options.clone()).expect("a host");
     host.tick().expect("ticks");
     // The clients' runtime has no thread, so that there is one of that name.
